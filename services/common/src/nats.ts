@@ -1,0 +1,93 @@
+// NATS is the bell of the system: the work queue and the news that the book has changed. It is never the record.
+import {
+  AckPolicy,
+  connect,
+  DiscardPolicy,
+  ErrorCode,
+  nanos,
+  NatsError,
+  RetentionPolicy,
+  StorageType,
+  type Consumer,
+  type JsMsg,
+  type NatsConnection,
+} from 'nats';
+import { ChangedMessage, WorkMessage } from './gen/sortie/job/v1/message.js';
+
+const stream = 'SORTIE_JOBS';
+const workers = 'workers';
+const workSubject = (jobId: string): string => `sortie.job.v1.work.${jobId}`;
+const changedSubject = (jobId: string): string => `sortie.job.v1.changed.${jobId}`;
+
+/** How long the server waits for `working()` before it gives a message to another worker. */
+export const ackWaitMs = 30_000;
+
+export type { JsMsg, NatsConnection };
+
+export const connectNats = (url: string, name: string): Promise<NatsConnection> =>
+  // The connection outlives restarts of the server; callers see errors only while it is away.
+  connect({ servers: url.split(','), name, maxReconnectAttempts: -1, reconnectTimeWait: 500, waitOnFirstConnect: true });
+
+/**
+ * Makes the stream and its consumer when they are missing. One subject for each job and `discard_new_per_subject`
+ * make ringing twice for the same job harmless: the second message is refused while the first is there.
+ */
+export async function ensureWorkQueue(connection: NatsConnection, replicas = 1): Promise<void> {
+  const manager = await connection.jetstreamManager();
+  await manager.streams.add({
+    name: stream,
+    subjects: [workSubject('*')],
+    retention: RetentionPolicy.Workqueue,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    discard_new_per_subject: true,
+    max_msgs_per_subject: 1,
+    num_replicas: replicas,
+  });
+  await manager.consumers.add(stream, {
+    durable_name: workers,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(ackWaitMs),
+    max_ack_pending: 10_000,
+  });
+}
+
+/** Wakes a worker for the job; quiet when the job is in the queue already. */
+export async function ringForWork(connection: NatsConnection, jobId: string): Promise<void> {
+  try {
+    await connection.jetstream().publish(workSubject(jobId), WorkMessage.encode({ jobId }).finish());
+  } catch (error) {
+    const alreadyThere = error instanceof NatsError && error.message.includes('maximum messages per subject exceeded');
+    if (!alreadyThere) throw error;
+  }
+}
+
+export const workConsumer = (connection: NatsConnection): Promise<Consumer> =>
+  connection.jetstream().consumers.get(stream, workers);
+
+export const readWork = (message: JsMsg): WorkMessage => WorkMessage.decode(message.data);
+
+/** Tells whoever watches the job that the book has something new. Lost without harm: watchers also look by themselves. */
+export function ringChanged(connection: NatsConnection, jobId: string, lastSequence: number): void {
+  if (!connection.isClosed()) {
+    connection.publish(changedSubject(jobId), ChangedMessage.encode({ jobId, lastSequence }).finish());
+  }
+}
+
+/** Calls back on each change of the job until the returned function is called. */
+export function listenChanged(connection: NatsConnection, jobId: string, onChange: () => void): () => void {
+  if (connection.isClosed()) return () => undefined;
+  const subscription = connection.subscribe(changedSubject(jobId), { callback: onChange });
+  return () => subscription.unsubscribe();
+}
+
+/** Whether the server answers. */
+export async function natsAnswers(connection: NatsConnection): Promise<boolean> {
+  try {
+    await connection.flush();
+    return true;
+  } catch (error) {
+    if (error instanceof NatsError && error.code === String(ErrorCode.ConnectionClosed)) return false;
+    return false;
+  }
+}

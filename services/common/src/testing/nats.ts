@@ -1,0 +1,46 @@
+// A real nats-server for tests.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect as connectSocket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, startProgram, type Program } from './child.js';
+
+export interface TestNats {
+  url: string;
+  /** Kills it as a power loss would; the data stay. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const listens = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connectSocket(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+
+export async function startNats(): Promise<TestNats> {
+  const directory = await mkdtemp(join(tmpdir(), 'sortie-nats-'));
+  const port = await freePort();
+  let program: Program | null = null;
+  const start = async (): Promise<void> => {
+    program = await startProgram(
+      'nats-server',
+      ['--addr', '127.0.0.1', '--port', String(port), '--jetstream', '--store_dir', directory],
+      () => listens(port),
+    );
+  };
+  await start();
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    kill: async () => program?.stop('SIGKILL'),
+    start,
+    stop: async () => {
+      await program?.stop('SIGKILL');
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,319 @@
+// The Job service as its clients meet it: real gRPC sockets, a real nats-server, and both databases.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { Client as GenericClient } from '@grpc/grpc-js';
+import { SortieError } from '@sortie/common/errors';
+import {
+  Engine,
+  JobServiceClient,
+  JobType,
+  Outcome,
+  State,
+  Step,
+  StepState,
+  type CreateJobRequest,
+  type Job,
+  type JobEvent,
+  type Lease,
+  type ListJobsRequest,
+  type WatchJobResponse,
+} from '@sortie/common/gen/sortie/job/v1/job';
+import { call, clientCredentials } from '@sortie/common/grpc';
+import { newLogger } from '@sortie/common/log';
+import { connectNats, readWork, workConsumer, type NatsConnection } from '@sortie/common/nats';
+import { startNats, type TestNats } from '@sortie/common/testing/nats';
+import { startPostgres, type TestPostgres } from '@sortie/common/testing/postgres';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { startJobService, type JobService } from './service.js';
+
+interface Context {
+  natsServer: TestNats;
+  nats: NatsConnection;
+  postgres: TestPostgres | null;
+  directory: string;
+  database: string;
+  service: JobService;
+  client: JobServiceClient;
+}
+
+const log = newLogger('test', 'silent');
+const policy = { leaseMs: 600, maxAttempts: 3, backOffMs: 50 };
+
+const request = (over: Partial<CreateJobRequest> = {}): CreateJobRequest => ({
+  requestId: '',
+  type: JobType.JOB_TYPE_PUBLISH,
+  owner: 'ana',
+  inputs: {
+    serviceItemId: 'a'.repeat(32),
+    requestedResolutions: ['sd'],
+    fileIds: [`i${randomUUID()}`],
+    serviceUrl: 'http://localhost/S/VideoServer',
+    serviceName: 'S',
+    layerId: 0,
+    layerName: 'L',
+  },
+  ...over,
+});
+
+const list = (over: Partial<ListJobsRequest> = {}): ListJobsRequest => ({
+  pageSize: 0,
+  pageToken: '',
+  states: [],
+  owner: '',
+  serviceName: '',
+  createdAfter: undefined,
+  createdBefore: undefined,
+  ...over,
+});
+
+async function refused(code: string, act: Promise<unknown>): Promise<SortieError> {
+  try {
+    await act;
+  } catch (error) {
+    assert.instance(error, SortieError);
+    assert.is((error as SortieError).code, code, (error as SortieError).message);
+    return error as SortieError;
+  }
+  throw new Error(`should have been refused with ${code}`);
+}
+
+for (const kind of ['embedded', 'PostgreSQL'] as const) {
+  const it = suite<Context>(`job service on ${kind}`);
+
+  const start = async (context: Context): Promise<void> => {
+    context.service = await startJobService(
+      { listen: '127.0.0.1:0', database: context.database, natsUrl: context.natsServer.url, policy },
+      log,
+    );
+    context.client = new JobServiceClient(`127.0.0.1:${context.service.port}`, clientCredentials());
+  };
+  const create = async ({ client }: Context, over: Partial<CreateJobRequest> = {}): Promise<Job> => {
+    const { job } = await call(client.createJob.bind(client), request(over));
+    assert.ok(job);
+    return job as Job;
+  };
+  const get = async ({ client }: Context, jobId: string): Promise<Job> => {
+    const { job } = await call(client.getJob.bind(client), { jobId });
+    assert.ok(job);
+    return job as Job;
+  };
+  const take = async ({ client }: Context, jobId: string, worker = 'w'): Promise<Lease> => {
+    const { lease } = await call(client.startAttempt.bind(client), { jobId, worker });
+    assert.ok(lease);
+    return lease as Lease;
+  };
+  const begin = ({ client }: Context, lease: Lease, step: Step): Promise<unknown> =>
+    call(client.reportStep.bind(client), {
+      lease,
+      step,
+      state: StepState.STEP_STATE_RUNNING,
+      engine: Engine.ENGINE_UNSPECIFIED,
+      detail: '',
+      warnings: [],
+    });
+  const finish = async ({ client }: Context, lease: Lease, outcome: Outcome): Promise<unknown> =>
+    call(client.finishAttempt.bind(client), { lease, outcome, error: undefined });
+  const until = async (what: () => Promise<boolean>): Promise<void> => {
+    for (let round = 0; round < 400; round++) {
+      if (await what()) return;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    assert.unreachable('it did not come about');
+  };
+
+  it.before(async (context) => {
+    context.natsServer = await startNats();
+    context.nats = await connectNats(context.natsServer.url, 'test');
+    context.directory = await mkdtemp(join(tmpdir(), 'sortie-book-'));
+    context.postgres = kind === 'PostgreSQL' ? await startPostgres() : null;
+    context.database = context.postgres?.url ?? join(context.directory, 'book');
+    await start(context);
+  });
+
+  it.after(async (context) => {
+    context.client.close();
+    await context.service.stop();
+    await context.nats.close();
+    await context.postgres?.stop();
+    await context.natsServer.stop();
+    await rm(context.directory, { recursive: true, force: true });
+  });
+
+  it('the same request id gives the same job', async (context) => {
+    const requestId = randomUUID();
+    const first = await create(context, { requestId });
+    const second = await create(context, { requestId });
+    assert.is(second.jobId, first.jobId);
+    assert.is.not((await create(context)).jobId, first.jobId);
+  });
+
+  it('wrong fields are named', async (context) => {
+    const { client } = context;
+    const error = await refused('INVALID_ARGUMENT', call(client.createJob.bind(client), request({ owner: '' })));
+    assert.is(error.violations[0]?.field, 'owner');
+    await refused('NOT_FOUND', call(client.getJob.bind(client), { jobId: `j${randomUUID()}` }));
+    await refused('NOT_FOUND', call(client.getJob.bind(client), { jobId: "j'; DROP TABLE jobs" }));
+  });
+
+  it('a created job is in the work queue, and stays away from a second worker', async (context) => {
+    const job = await create(context);
+    const consumer = await workConsumer(context.nats);
+    let found = false;
+    await until(async () => {
+      const message = await consumer.next({ expires: 1000 });
+      if (message) {
+        found ||= readWork(message).jobId === job.jobId;
+        message.ack();
+      }
+      return found;
+    });
+    await take(context, job.jobId);
+    await refused('JOB_NOT_QUEUED', take(context, job.jobId));
+  });
+
+  it('pages go through all jobs once, newest first, and filters hold', async (context) => {
+    const owner = `user-${randomUUID()}`;
+    const made: string[] = [];
+    for (let count = 0; count < 7; count++) made.unshift((await create(context, { owner })).jobId);
+    const { client } = context;
+    const seen: string[] = [];
+    let pageToken = '';
+    do {
+      const page = await call(client.listJobs.bind(client), list({ owner, pageSize: 3, pageToken }));
+      seen.push(...page.jobs.map((job) => job.jobId));
+      pageToken = page.nextPageToken;
+      if (pageToken !== '') {
+        await refused('INVALID_ARGUMENT', call(client.listJobs.bind(client), list({ pageSize: 3, pageToken })));
+      }
+    } while (pageToken !== '');
+    assert.equal([...seen].sort(), [...made].sort());
+    const running = await call(client.listJobs.bind(client), list({ owner, states: [State.STATE_RUNNING] }));
+    assert.is(running.jobs.length, 0);
+    const future = await call(client.listJobs.bind(client), list({ owner, createdAfter: new Date(Date.now() + 1e6) }));
+    assert.is(future.jobs.length, 0);
+  });
+
+  it('a watcher sees every event once, from any number on, across a restart of the service', async (context) => {
+    const { jobId } = await create(context);
+    const watch = (afterEvent: number): Promise<JobEvent[]> =>
+      new Promise((resolve) => {
+        const seen: JobEvent[] = [];
+        const stream = context.client.watchJob({ jobId, afterEvent });
+        stream.on('data', ({ update }: WatchJobResponse) => {
+          if (update?.$case === 'event') seen.push(update.value);
+        });
+        stream.on('error', () => resolve(seen));
+        stream.on('end', () => resolve(seen));
+      });
+    const early = watch(0);
+    const lease = await take(context, jobId);
+    await begin(context, lease, Step.STEP_START);
+    await context.service.stop();
+    context.client.close();
+    const before = await early;
+    await start(context);
+    const rest = watch(before.at(-1)?.sequence ?? 0);
+    // The lease has run out during the restart if that took long; the job is then tried again.
+    await until(async () => {
+      const job = await get(context, jobId);
+      if (job.state === State.STATE_QUEUED) await take(context, jobId).catch(() => undefined);
+      if (job.state === State.STATE_RUNNING) {
+        await finish(context, { jobId, attempt: job.attempts.length }, Outcome.OUTCOME_SUCCEEDED).catch(() => undefined);
+      }
+      return job.state === State.STATE_SUCCEEDED;
+    });
+    const numbers = [...before, ...(await rest)].map((event) => event.sequence);
+    assert.equal(numbers, numbers.map((_, index) => index + 1));
+    assert.is(numbers.length, (await get(context, jobId)).lastSequence);
+  });
+
+  it('heartbeats keep the lease and tell of a cancel; without them the job goes to another', async (context) => {
+    const { jobId } = await create(context);
+    const { client } = context;
+    const lease = await take(context, jobId, 'first');
+    for (let beat = 0; beat < 6; beat++) {
+      await new Promise((resolve) => setTimeout(resolve, policy.leaseMs / 3));
+      const { cancelRequested } = await call(client.heartbeat.bind(client), { lease, progress: undefined });
+      assert.not(cancelRequested);
+    }
+    await until(async () => (await get(context, jobId)).state === State.STATE_QUEUED);
+    await refused('LEASE_LOST', call(client.heartbeat.bind(client), { lease, progress: undefined }));
+    await refused('LEASE_LOST', begin(context, lease, Step.STEP_START));
+    let second: Lease | undefined;
+    await until(async () => {
+      second ??= await take(context, jobId, 'second').catch(() => undefined);
+      return second !== undefined;
+    });
+    await call(client.cancelJob.bind(client), { jobId, user: 'ana' });
+    const answer = await call(client.heartbeat.bind(client), { lease: second, progress: undefined });
+    assert.ok(answer.cancelRequested);
+  });
+
+  it('progress is seen while a step runs and gone with it', async (context) => {
+    const { jobId } = await create(context);
+    const { client } = context;
+    const lease = await take(context, jobId);
+    await begin(context, lease, Step.STEP_TRANSCODE);
+    const progress = {
+      step: Step.STEP_TRANSCODE,
+      fraction: 0.25,
+      frames: 9,
+      fps: 30.5,
+      mediaTime: { seconds: 1, nanos: 0 },
+      remaining: undefined,
+    };
+    await call(client.heartbeat.bind(client), { lease, progress });
+    assert.is((await get(context, jobId)).progress?.fraction, 0.25);
+    await begin(context, lease, Step.STEP_EXTRACT_KLV);
+    assert.is((await get(context, jobId)).progress, undefined);
+    await finish(context, lease, Outcome.OUTCOME_SUCCEEDED);
+  });
+
+  it('a job survives the loss of the whole queue', async (context) => {
+    const { jobId } = await create(context);
+    const manager = await context.nats.jetstreamManager();
+    await manager.streams.purge('SORTIE_JOBS');
+    const consumer = await workConsumer(context.nats);
+    let found = false;
+    await until(async () => {
+      const message = await consumer.next({ expires: 1500 });
+      message?.ack();
+      found ||= message !== null && readWork(message).jobId === jobId;
+      return found;
+    });
+  });
+
+  it('jobs are accepted while NATS is away and reach the queue when it is back', async (context) => {
+    await context.natsServer.kill();
+    const { jobId } = await create(context);
+    await context.natsServer.start();
+    let found = false;
+    await until(async () => {
+      const consumer = await workConsumer(context.nats).catch(() => null);
+      const message = await consumer?.next({ expires: 1500 }).catch(() => null);
+      message?.ack();
+      found ||= message != null && readWork(message).jobId === jobId;
+      return found;
+    });
+  });
+
+  it('health and reflection answer', async (context) => {
+    const generic = new GenericClient(`127.0.0.1:${context.service.port}`, clientCredentials());
+    const raw = await new Promise<Buffer>((resolve, reject) =>
+      generic.makeUnaryRequest(
+        '/grpc.health.v1.Health/Check',
+        (value: Buffer) => value,
+        (value: Buffer) => value,
+        Buffer.alloc(0),
+        (error, value) => (error ? reject(error) : resolve(value ?? Buffer.alloc(0))),
+      ),
+    );
+    assert.equal([...raw], [8, 1], 'status SERVING');
+    generic.close();
+  });
+
+  it.run();
+}
