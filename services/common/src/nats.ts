@@ -20,7 +20,7 @@ const workSubject = (jobId: string): string => `sortie.job.v1.work.${jobId}`;
 const changedSubject = (jobId: string): string => `sortie.job.v1.changed.${jobId}`;
 
 /** How long the server waits for `working()` before it gives a message to another worker. */
-export const ackWaitMs = 30_000;
+export const ackWaitMs = 15_000;
 
 export type { JsMsg, NatsConnection };
 

@@ -1,0 +1,25 @@
+// What the routes share.
+import type { FastifyRequest } from 'fastify';
+import type { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import type { Logger } from '@sortie/common/log';
+import type { Users } from '@sortie/common/users';
+import type { Tokens } from './arcgis/tokens.js';
+import type { Jobs } from './jobs.js';
+
+export interface Context {
+  jobs: Jobs;
+  ingest: IngestServiceClient;
+  users: Users;
+  tokens: Tokens;
+  /** First part of every path, e.g. "/arcgis". */
+  root: string;
+  /** Public address of the gateway without a path; null to take it from the request. */
+  publicUrl: string | null;
+  /** Largest upload, bytes. */
+  maxUploadBytes: number;
+  log: Logger;
+}
+
+/** `https://host/arcgis`, as the caller reaches it. */
+export const baseUrl = (context: Context, request: FastifyRequest): string =>
+  `${context.publicUrl ?? `${request.protocol}://${request.host}`}${context.root}`;

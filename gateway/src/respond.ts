@@ -1,0 +1,101 @@
+// One answer in the format that was asked for.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { errorDocument, RestError, toRestError } from './arcgis/errors.js';
+import type { Context } from './context.js';
+import { errorPage } from './pages/error.js';
+import type { Html } from './pages/html.js';
+import { contentSecurityPolicy, page, type Crumb } from './pages/page.js';
+import { properties } from './pages/properties.js';
+import { signInPage } from './pages/sign-in.js';
+import { formatOf, parameter, parametersOf, type Format } from './parameters.js';
+
+export interface Answer {
+  title: string;
+  crumbs: readonly Crumb[];
+  /** The JSON. */
+  document: unknown;
+  /** The page; the document's properties when there is none of its own. */
+  body?: () => Html;
+  scripts?: readonly string[];
+}
+
+const unknownFormat = new RestError(400, 'Output format not supported.');
+
+/** "?token=…" when the token came in the address, so that links keep it. */
+export function tokenQuery(request: FastifyRequest): string {
+  const token = parameter(parametersOf(request), 'token');
+  return token === '' ? '' : `?token=${encodeURIComponent(token)}`;
+}
+
+const jsonAddress = (request: FastifyRequest): string => {
+  const [path = '', query = ''] = request.url.split('?');
+  const parameters = new URLSearchParams(query);
+  parameters.set('f', 'pjson');
+  return `${path}?${parameters.toString()}`;
+};
+
+function sendPage(context: Context, request: FastifyRequest, reply: FastifyReply, answer: Required<Answer>, json: boolean): void {
+  void reply
+    .header('content-type', 'text/html; charset=utf-8')
+    .header('content-security-policy', contentSecurityPolicy)
+    .send(
+      page({
+        title: answer.title,
+        root: context.root,
+        crumbs: answer.crumbs,
+        json: json ? jsonAddress(request) : null,
+        query: tokenQuery(request),
+        body: answer.body(),
+        scripts: answer.scripts,
+      }),
+    );
+}
+
+function sendJson(reply: FastifyReply, format: Format, document: unknown): void {
+  void reply
+    .header('content-type', 'application/json; charset=utf-8')
+    .send(format === 'pjson' ? JSON.stringify(document, null, 2) : JSON.stringify(document));
+}
+
+/** Answers a request. The format is looked at before the work is done. */
+export async function respond(
+  context: Context,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  work: () => Promise<Answer> | Answer,
+): Promise<FastifyReply> {
+  try {
+    const format = formatOf(parametersOf(request));
+    if (format === null) throw unknownFormat;
+    const answer = await work();
+    if (format !== 'html') sendJson(reply, format, answer.document);
+    else {
+      const body = answer.body ?? (() => properties(answer.document));
+      sendPage(context, request, reply, { scripts: [], ...answer, body }, true);
+    }
+  } catch (thrown) {
+    sendError(context, request, reply, thrown);
+  }
+  return reply;
+}
+
+/**
+ * Errors have HTTP status 200, as ArcGIS's do; clients look into the document. An unknown format is told on a page, as
+ * there.
+ */
+export function sendError(context: Context, request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
+  const error = toRestError(thrown);
+  if (error.code >= 500) {
+    context.log.error({ path: request.url.split('?')[0], err: thrown instanceof Error ? (thrown.cause ?? thrown) : thrown }, 'request failed');
+  }
+  const format = formatOf(parametersOf(request)) ?? 'html';
+  if (format !== 'html') {
+    sendJson(reply, format, errorDocument(error));
+    return;
+  }
+  const signIn = (error.code === 499 || error.code === 498) && request.method === 'GET';
+  const body = signIn
+    ? (): Html => signInPage(context.root, request.url, error.code === 499 ? 'This page needs a token.' : error.message)
+    : (): Html => errorPage(error);
+  sendPage(context, request, reply, { title: 'Error', crumbs: [], document: null, body, scripts: [] }, false);
+}

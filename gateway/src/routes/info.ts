@@ -1,0 +1,63 @@
+// The catalog, `info` and its health check: they answer without a token, because clients ask them before they have one.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { currentVersion, fullVersion } from '../arcgis/layer.js';
+import { userOf } from '../auth.js';
+import { baseUrl, type Context } from '../context.js';
+import { html } from '../pages/html.js';
+import { respond, tokenQuery } from '../respond.js';
+
+const both = ['GET', 'POST'] as const;
+
+export function infoRoutes(app: FastifyInstance, context: Context): void {
+  const { root, tokens } = context;
+
+  const info = (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
+    respond(context, request, reply, () => {
+      const query = tokenQuery(request);
+      return {
+        title: 'Services Directory',
+        crumbs: [{ text: 'Home', path: '/rest' }],
+        document: {
+          currentVersion,
+          fullVersion,
+          authInfo: { isTokenBasedSecurity: true, tokenServicesUrl: `${baseUrl(context, request)}/rest/generateToken` },
+        },
+        body: () => html`
+          <h1>Services Directory</h1>
+          <ul class="resources">
+            <li><a href="${root}/rest/services${query}">Services</a></li>
+            <li><a href="${root}/rest/jobs${query}">Jobs</a></li>
+            <li><a href="${root}/rest/uploads${query}">Uploads</a></li>
+            <li><a href="${root}/rest/info${query}">Info</a></li>
+          </ul>`,
+      };
+    });
+  for (const path of ['/rest', '/rest/', '/rest/info', '/admin', '/admin/', '/rest/jobs/job/:jobId/rest/info']) {
+    app.route({ method: [...both], url: `${root}${path}`, handler: info });
+  }
+
+  app.route({
+    method: [...both],
+    url: `${root}/rest/info/healthcheck`,
+    handler: (request, reply) =>
+      respond(context, request, reply, () => ({
+        title: 'Health Check',
+        crumbs: [{ text: 'Home', path: '/rest' }],
+        document: { success: 'true' },
+      })),
+  });
+
+  app.route({
+    method: [...both],
+    url: `${root}/rest/self`,
+    handler: (request, reply) =>
+      respond(context, request, reply, () => {
+        const { username, role } = userOf(request, tokens);
+        return {
+          title: 'Self',
+          crumbs: [{ text: 'Home', path: '/rest' }],
+          document: { currentVersion, fullVersion, maxFileUploadSize: Math.floor(context.maxUploadBytes / 1024 / 1024), username, role },
+        };
+      }),
+  });
+}

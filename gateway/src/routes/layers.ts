@@ -1,0 +1,138 @@
+// Layers: their description, their page, and their files.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { SortieError } from '@sortie/common/errors';
+import type { Layer } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import { call } from '@sortie/common/grpc';
+import { layerDocument } from '../arcgis/layer.js';
+import { tokenOf, userOf } from '../auth.js';
+import { baseUrl, type Context } from '../context.js';
+import { readLayerFile } from '../layer-file.js';
+import { layerPage } from '../pages/layer.js';
+import { parameter, parametersOf } from '../parameters.js';
+import { parseRange } from '../range.js';
+import { respond, sendError, tokenQuery } from '../respond.js';
+
+interface LayerPath {
+  Params: { service: string; layer: string };
+}
+interface FilePath {
+  Params: { service: string; layer: string; '*': string };
+}
+
+const largestLayerId = 2 ** 31 - 1;
+
+/** Throws NOT_FOUND for what is no layer number. */
+function layerIdOf(text: string): number {
+  const layerId = /^\d{1,10}$/.test(text) ? Number(text) : Infinity;
+  if (layerId > largestLayerId) throw new SortieError('NOT_FOUND', 'There is no such layer: layers have numbers from 0 on.');
+  return layerId;
+}
+
+/** Renditions are cached for long: nothing of a layer changes. Playlists carry tokens and are not shared. */
+const immutable = 'private, max-age=31536000, immutable';
+const perCaller = 'private, no-cache';
+
+export function layerRoutes(app: FastifyInstance, context: Context): void {
+  const { root, ingest, tokens } = context;
+
+  async function layerOf(request: FastifyRequest<LayerPath>): Promise<Layer> {
+    const layerId = layerIdOf(request.params.layer);
+    const { layer } = await call(ingest.getLayer.bind(ingest), { serviceName: request.params.service, layerId });
+    if (!layer) throw new SortieError('NOT_FOUND', 'The layer was not found.');
+    return layer;
+  }
+
+  app.route<LayerPath>({
+    method: ['GET', 'POST'],
+    url: `${root}/rest/services/:service/VideoServer/:layer`,
+    handler: (request, reply) =>
+      respond(context, request, reply, async () => {
+        userOf(request, tokens);
+        const layer = await layerOf(request);
+        const servicePath = `/rest/services/${layer.serviceName}/VideoServer`;
+        const path = `${servicePath}/${layer.layerId}`;
+        const document = layerDocument(layer, `${baseUrl(context, request)}${path}`);
+        return {
+          title: layer.name,
+          crumbs: [
+            { text: 'Home', path: '/rest' },
+            { text: 'services', path: '/rest/services' },
+            { text: `${layer.serviceName} (VideoServer)`, path: servicePath },
+            { text: layer.name, path },
+          ],
+          document,
+          body: () => layerPage({ layer, document, url: `${root}${path}`, query: tokenQuery(request) }),
+          scripts: ['player.js'],
+        };
+      }),
+  });
+
+  app.route<FilePath>({
+    method: ['GET', 'HEAD'],
+    url: `${root}/rest/services/:service/VideoServer/:layer/*`,
+    handler: async (request, reply) => {
+      try {
+        userOf(request, tokens);
+        return await sendFile(context, request, reply);
+      } catch (thrown) {
+        // Players look at the status, not into documents.
+        const error = SortieError.from(thrown);
+        void reply.code(error.code === 'NOT_FOUND' ? 404 : thrown instanceof SortieError ? 503 : 403);
+        sendError(context, request, reply, thrown);
+        return reply;
+      }
+    },
+  });
+}
+
+async function sendFile(context: Context, request: FastifyRequest<FilePath>, reply: FastifyReply): Promise<FastifyReply> {
+  const { service: serviceName, layer } = request.params;
+  const file = { serviceName, layerId: layerIdOf(layer), path: request.params['*'] };
+  const playlist = file.path.endsWith('.m3u8');
+  const token = parameter(parametersOf(request), 'token');
+  // A playlist asked for with a token in the address gets it in its own addresses: players follow them as they stand.
+  if (playlist && token !== '') {
+    const { info, data } = await readLayerFile(context.ingest, { ...file, offset: 0, length: undefined });
+    const chunks: Buffer[] = [];
+    for await (const chunk of data) chunks.push(chunk);
+    const text = withToken(Buffer.concat(chunks).toString(), tokenOf(request));
+    return reply.header('content-type', info.contentType).header('cache-control', perCaller).send(text);
+  }
+
+  const range = parseRange(request.headers.range);
+  const etagOf = (sha256: string): string => `"${sha256.slice(0, 32)}"`;
+  if (request.method === 'HEAD' || request.headers['if-none-match'] !== undefined) {
+    const { info } = await readLayerFile(context.ingest, { ...file, offset: 0, length: 0 });
+    void reply.headers({ etag: etagOf(info.sha256), 'accept-ranges': 'bytes', 'content-type': info.contentType });
+    if (request.headers['if-none-match'] === etagOf(info.sha256)) return reply.code(304).send();
+    if (request.method === 'HEAD') return reply.header('content-length', info.sizeBytes).send();
+  }
+
+  const { info, data } = await readLayerFile(context.ingest, { ...file, ...(range ?? { offset: 0, length: undefined }) });
+  void reply.headers({
+    'content-type': info.contentType,
+    'cache-control': playlist ? perCaller : immutable,
+    'accept-ranges': 'bytes',
+    etag: etagOf(info.sha256),
+  });
+  if (range) {
+    if (info.length === 0) {
+      data.destroy();
+      return reply.code(416).header('content-range', `bytes */${info.sizeBytes}`).send();
+    }
+    void reply.code(206).header('content-range', `bytes ${info.offset}-${info.offset + info.length - 1}/${info.sizeBytes}`);
+  }
+  return reply.header('content-length', info.length).send(data);
+}
+
+/** Adds the token to every address of a playlist (RFC 8216 section 4.1: lines that are no tags, and URI attributes). */
+export function withToken(playlist: string, token: string): string {
+  const query = `?token=${encodeURIComponent(token)}`;
+  return playlist
+    .split('\n')
+    .map((line) => {
+      if (line === '') return line;
+      return line.startsWith('#') ? line.replace(/URI="([^"]*)"/, (_, uri: string) => `URI="${uri}${query}"`) : line + query;
+    })
+    .join('\n');
+}

@@ -1,0 +1,191 @@
+// Services: listing, creating, and adding a layer, which begins the job.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { SortieError } from '@sortie/common/errors';
+import { call } from '@sortie/common/grpc';
+import { RestError } from '../arcgis/errors.js';
+import { serviceDocument, serviceSummary } from '../arcgis/layer.js';
+import { publisherOf, userOf } from '../auth.js';
+import { baseUrl, type Context } from '../context.js';
+import { html } from '../pages/html.js';
+import { jsonParameter, parameter, parametersOf, requiredParameter, type Parameters } from '../parameters.js';
+import { respond, tokenQuery } from '../respond.js';
+
+const both: ('GET' | 'POST')[] = ['GET', 'POST'];
+const defaultNum = 100;
+
+interface ServicePath {
+  Params: { service: string };
+}
+
+/** A list of words or ids, as text with commas or as an array. */
+function words(value: unknown, name: string): string[] {
+  const entries: unknown[] = Array.isArray(value) ? value : typeof value === 'string' ? value.split(/[,|\s]+/) : [];
+  if (value !== undefined && !Array.isArray(value) && typeof value !== 'string') {
+    throw new RestError(400, `'${name}' must be text or a list of texts.`);
+  }
+  if (!entries.every((entry): entry is string => typeof entry === 'string')) {
+    throw new RestError(400, `'${name}' must hold texts only.`);
+  }
+  return entries.map((entry) => entry.trim()).filter((entry) => entry !== '');
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+export interface LayerRequest {
+  name: string;
+  description: string;
+  fileIds: string[];
+  requestedResolutions: string[];
+  requestId: string;
+}
+
+/**
+ * createParameters of addLayer. Where the files and resolutions stand in it is not documented: they are taken from the
+ * object itself, from an object inside it (the data source), or from parameters beside it.
+ */
+export function layerRequestOf(parameters: Parameters): LayerRequest {
+  const create = jsonParameter(parameters, 'createParameters');
+  const type = typeof create['type'] === 'string' ? create['type'].toLowerCase() : '';
+  if (type !== 'ondemand') throw new RestError(400, "'type' must be ondemand: other layers are not offered here.");
+  const name = typeof create['name'] === 'string' ? create['name'].trim() : '';
+  if (name === '') throw new RestError(400, "'name' of the layer is missing.");
+  const inside = Object.values(create).filter(isObject);
+  const find = (key: string): unknown =>
+    [create, ...inside].map((place) => place[key]).find((value) => value !== undefined) ?? parameters.get(key);
+  const description = find('description');
+  return {
+    name,
+    description: typeof description === 'string' ? description : '',
+    fileIds: words(find('fileIds') ?? find('fileId'), 'fileIds'),
+    requestedResolutions: words(find('requestedResolutions'), 'requestedResolutions'),
+    requestId: parameter(parameters, 'requestId'),
+  };
+}
+
+export function serviceRoutes(app: FastifyInstance, context: Context): void {
+  const { root, ingest, tokens } = context;
+  const crumbs = [{ text: 'Home', path: '/rest' }, { text: 'services', path: '/rest/services' }];
+
+  app.route({
+    method: both,
+    url: `${root}/rest/services`,
+    handler: (request, reply) =>
+      respond(context, request, reply, async () => {
+        userOf(request, tokens);
+        const parameters = parametersOf(request);
+        const start = Math.max(1, Math.trunc(Number(parameter(parameters, 'start') || 1)) || 1);
+        const num = Math.min(1000, Math.max(1, Math.trunc(Number(parameter(parameters, 'num') || defaultNum)) || defaultNum));
+        const found = await pageOfServices(context, start, num);
+        const query = tokenQuery(request);
+        return {
+          title: 'Services',
+          crumbs,
+          document: {
+            total: found.total,
+            num: found.services.length,
+            start,
+            nextStart: start + num <= found.total ? start + num : -1,
+            services: found.services.map(serviceSummary),
+          },
+          body: () => html`
+            <h1>Services</h1>
+            <ul class="resources">
+              ${found.services.map(
+                ({ serviceName, layers }) =>
+                  html`<li><a href="${root}/rest/services/${serviceName}/VideoServer${query}">${serviceName}</a> (VideoServer), ${layers.length} layers</li>`,
+              )}
+            </ul>`,
+        };
+      }),
+  });
+
+  app.post(`${root}/rest/services/isServiceNameAvailable`, (request, reply) =>
+    respond(context, request, reply, async () => {
+      userOf(request, tokens);
+      const serviceName = requiredParameter(parametersOf(request), 'serviceName');
+      let available = false;
+      try {
+        await call(ingest.getService.bind(ingest), { serviceName });
+      } catch (error) {
+        if (!(error instanceof SortieError) || error.code !== 'NOT_FOUND') throw error;
+        available = true;
+      }
+      return { title: 'Is Service Name Available', crumbs, document: { available } };
+    }),
+  );
+
+  app.post(`${root}/admin/services/create`, (request, reply) =>
+    respond(context, request, reply, async () => {
+      const { username } = publisherOf(request, tokens);
+      const service = jsonParameter(parametersOf(request), 'service');
+      const serviceName = typeof service['serviceName'] === 'string' ? service['serviceName'] : '';
+      const description = typeof service['description'] === 'string' ? service['description'] : '';
+      await call(ingest.createService.bind(ingest), { serviceName, owner: username, description });
+      return { title: 'Create Service', crumbs, document: { status: 'success' } };
+    }),
+  );
+
+  const addLayer = (request: FastifyRequest<ServicePath>, reply: FastifyReply): Promise<FastifyReply> =>
+    respond(context, request, reply, async () => {
+      const { username, role } = publisherOf(request, tokens);
+      const { name, ...layer } = layerRequestOf(parametersOf(request));
+      const serviceName = request.params.service;
+      const { jobId, layerId } = await call(ingest.addLayer.bind(ingest), {
+        ...layer,
+        serviceName,
+        layerName: name,
+        owner: username,
+        administrator: role === 'administrator',
+        serviceUrl: `${baseUrl(context, request)}/rest/services/${serviceName}/VideoServer`,
+      });
+      return { title: 'Add Layer', crumbs, document: { jobId, layerId, success: true } };
+    });
+  for (const path of ['addLayer', 'VideoServer/addLayer']) {
+    app.post<ServicePath>(`${root}/rest/services/:service/${path}`, addLayer);
+  }
+
+  app.route<ServicePath>({
+    method: both,
+    url: `${root}/rest/services/:service/VideoServer`,
+    handler: (request, reply) =>
+      respond(context, request, reply, async () => {
+        userOf(request, tokens);
+        const { service } = await call(ingest.getService.bind(ingest), { serviceName: request.params.service });
+        if (!service) throw new SortieError('NOT_FOUND', 'The service was not found.');
+        const path = `/rest/services/${service.serviceName}/VideoServer`;
+        const url = `${baseUrl(context, request)}${path}`;
+        const query = tokenQuery(request);
+        return {
+          title: service.serviceName,
+          crumbs: [...crumbs, { text: `${service.serviceName} (VideoServer)`, path }],
+          document: serviceDocument(service, url),
+          body: () => html`
+            <h1>${service.serviceName}</h1>
+            <p>${service.description}</p>
+            <ul class="layers">
+              ${service.layers.map(
+                (layer) => html`<li>
+                  <a href="${root}${path}/${layer.layerId}${query}"><img src="${root}${path}/${layer.layerId}/poster.jpg${query}" alt="" loading="lazy" />
+                  ${layer.name} (${layer.layerId})</a>
+                </li>`,
+              )}
+            </ul>`,
+        };
+      }),
+  });
+}
+
+/** Pages of the Ingest service come by token; ArcGIS counts from a number. */
+async function pageOfServices({ ingest }: Context, start: number, num: number) {
+  let pageToken = '';
+  let skip = start - 1;
+  for (;;) {
+    const pageSize = Math.min(1000, skip > 0 ? skip : num);
+    const page = await call(ingest.listServices.bind(ingest), { pageSize, pageToken });
+    if (skip === 0) return { services: page.services, total: page.totalSize };
+    if (page.nextPageToken === '') return { services: [], total: page.totalSize };
+    skip -= page.services.length;
+    pageToken = page.nextPageToken;
+  }
+}

@@ -1,0 +1,153 @@
+// Uploads: one file a request, streamed on to the Ingest service while it comes in.
+import type { Multipart, MultipartFile } from '@fastify/multipart';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { SortieError } from '@sortie/common/errors';
+import type { File, UploadFileRequest, UploadHeader } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import { chunkBytes } from '@sortie/common/grpc';
+import { RestError } from '../arcgis/errors.js';
+import { publisherOf, tokenOf } from '../auth.js';
+import type { Context } from '../context.js';
+import { html } from '../pages/html.js';
+import { respond, tokenQuery } from '../respond.js';
+
+const longestField = 4_096;
+
+export function uploadRoutes(app: FastifyInstance, context: Context): void {
+  const { root } = context;
+  const crumbs = [{ text: 'Home', path: '/rest' }, { text: 'uploads', path: '/rest/uploads' }];
+
+  app.route({
+    method: ['GET', 'POST'],
+    url: `${root}/rest/uploads`,
+    handler: (request, reply) =>
+      respond(context, request, reply, () => {
+        publisherOf(request, context.tokens);
+        const query = tokenQuery(request);
+        return {
+          title: 'Uploads',
+          crumbs,
+          document: { operations: ['upload'], maxFileUploadSize: Math.floor(context.maxUploadBytes / 1024 / 1024) },
+          body: () => html`
+            <h1>Uploads</h1>
+            <form method="post" enctype="multipart/form-data" action="${root}/rest/uploads/upload${query}" class="sign-in">
+              <label>Description <input name="description" /></label>
+              <label>File <input type="file" name="file" required /></label>
+              <button>Upload</button>
+            </form>`,
+        };
+      }),
+  });
+
+  app.post(`${root}/rest/uploads/upload`, async (request, reply) => {
+    const { file, fields } = await receive(context, request).catch((error: unknown) => ({
+      file: Promise.reject(error instanceof Error ? error : new Error(String(error))),
+      fields: new Map<string, string>(),
+    }));
+    // Fields of the form count like those of any other request: `f` among them.
+    request.body = Object.fromEntries(fields);
+    return respond(context, request, reply, async () => {
+      const stored = await file;
+      return {
+        title: 'Upload',
+        crumbs: [...crumbs, { text: 'upload', path: '/rest/uploads' }],
+        document: {
+          date: stored.createTime?.getTime() ?? null,
+          fileName: stored.fileName,
+          committed: true,
+          fileId: stored.fileId,
+        },
+      };
+    });
+  });
+}
+
+interface Received {
+  /** Rejects with what the caller is told; awaited after all of the form has been read. */
+  file: Promise<File>;
+  fields: Map<string, string>;
+}
+
+/**
+ * Reads the whole form. The token is needed before the file (in a header, the address, or an earlier field): nothing of
+ * a stranger's file is stored.
+ */
+async function receive(context: Context, request: FastifyRequest): Promise<Received> {
+  const fields = new Map<string, string>();
+  let file: Promise<File> | null = null;
+  if (!request.isMultipart()) {
+    throw new RestError(400, "Upload takes a multipart form with the field 'file'.");
+  }
+  for await (const part of request.parts() as AsyncIterable<Multipart>) {
+    if (part.type === 'field') {
+      if (typeof part.value === 'string' && part.value.length <= longestField) fields.set(part.fieldname, part.value);
+    } else if (file === null && part.fieldname === 'file') {
+      file = store(context, request, part, fields);
+      // Told at the end, when the whole form is known; until then it must not count as unhandled.
+      file.catch(() => undefined);
+      await file.catch(() => part.file.resume());
+    } else part.file.resume();
+  }
+  return { file: file ?? Promise.reject(new RestError(400, "The field 'file' is missing.")), fields };
+}
+
+async function store(
+  context: Context,
+  request: FastifyRequest,
+  part: MultipartFile,
+  fields: ReadonlyMap<string, string>,
+): Promise<File> {
+  const { username } = publisherOf(request, context.tokens, tokenOf(request) || (fields.get('token') ?? ''));
+  return sendFile(context, part, {
+    fileName: part.filename,
+    description: fields.get('description') ?? '',
+    owner: username,
+  });
+}
+
+/** Hands the bytes on as fast as the Ingest service takes them. */
+async function sendFile(context: Context, part: MultipartFile, header: UploadHeader): Promise<File> {
+  let settled = false;
+  let wake = (): void => undefined;
+  const { call, answer } = ((): { call: ReturnType<Context['ingest']['uploadFile']>; answer: Promise<File> } => {
+    let resolve: (file: File) => void;
+    let reject: (error: Error) => void;
+    const promise = new Promise<File>((ok, fail) => {
+      resolve = ok;
+      reject = fail;
+    });
+    const stream = context.ingest.uploadFile((error, response) => {
+      settled = true;
+      wake();
+      if (error) reject(SortieError.from(error));
+      else if (response.file) resolve(response.file);
+      else reject(new SortieError('INTERNAL', 'The upload was answered without a file.'));
+    });
+    return { call: stream, answer: promise };
+  })();
+  answer.catch(() => undefined);
+  call.on('error', () => undefined);
+
+  const write = async (message: UploadFileRequest): Promise<void> => {
+    if (settled || call.write(message)) return;
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      call.once('drain', resolve);
+    });
+  };
+
+  await write({ part: { $case: 'header', value: header } });
+  try {
+    for await (const chunk of part.file as AsyncIterable<Buffer>) {
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by the answer
+      if (settled) break;
+      for (let at = 0; at < chunk.length; at += chunkBytes) {
+        await write({ part: { $case: 'data', value: chunk.subarray(at, at + chunkBytes) } });
+      }
+    }
+  } catch (cause) {
+    call.cancel();
+    throw new RestError(400, 'The upload broke off or its form is broken; nothing was stored.', [String((cause as Error).message)]);
+  }
+  call.end();
+  return answer;
+}

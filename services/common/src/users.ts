@@ -1,0 +1,80 @@
+// Users in a file, with scrypt hashes. The file is read anew when it changes.
+import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+
+export const roles = ['viewer', 'publisher', 'administrator'] as const;
+export type Role = (typeof roles)[number];
+
+export interface User {
+  username: string;
+  role: Role;
+}
+
+interface UserRecord extends User {
+  /** Base64. */
+  salt: string;
+  hash: string;
+}
+
+/** OWASP's minimum for scrypt: 2^17, 8, 1; about 128 MiB and a few hundred milliseconds for each try. */
+const cost = { N: 2 ** 17, r: 8, p: 1, maxmem: 256 * 1024 * 1024 };
+const hashBytes = 32;
+
+const derive = (password: string, salt: Buffer): Promise<Buffer> =>
+  new Promise((resolve, reject) =>
+    scrypt(password.normalize('NFKC'), salt, hashBytes, cost, (error, key) => (error ? reject(error) : resolve(key))),
+  );
+
+const isRecord = (value: unknown): value is UserRecord =>
+  typeof value === 'object' &&
+  value !== null &&
+  ['username', 'role', 'salt', 'hash'].every((key) => typeof (value as Record<string, unknown>)[key] === 'string') &&
+  roles.includes((value as UserRecord).role);
+
+async function readRecords(path: string): Promise<UserRecord[]> {
+  const parsed: unknown = JSON.parse(await readFile(path, 'utf8'));
+  const users = typeof parsed === 'object' && parsed !== null && 'users' in parsed ? parsed.users : null;
+  if (!Array.isArray(users) || !users.every(isRecord)) {
+    throw new Error(`${path} is not a file of users; make it with 'npx sortie user'.`);
+  }
+  return users;
+}
+
+/** Adds a user or replaces one of the same name. */
+export async function saveUser(path: string, user: User, password: string): Promise<void> {
+  const records = await readRecords(path).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const salt = randomBytes(16);
+  const hash = (await derive(password, salt)).toString('base64');
+  const others = records.filter((record) => record.username !== user.username);
+  const users = [...others, { ...user, salt: salt.toString('base64'), hash }];
+  await writeFile(`${path}.new`, `${JSON.stringify({ users }, null, 2)}\n`, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
+
+export class Users {
+  private records: UserRecord[] = [];
+  private readTime = -1;
+  /** One hash at a time: guessing must not take the machine's memory. */
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly path: string) {}
+
+  /** Null when the name or the password is wrong; takes equally long for both. */
+  async check(username: string, password: string): Promise<User | null> {
+    const { mtimeMs } = await stat(this.path);
+    if (mtimeMs !== this.readTime) {
+      this.records = await readRecords(this.path);
+      this.readTime = mtimeMs;
+    }
+    const record = this.records.find((candidate) => candidate.username === username);
+    const salt = record ? Buffer.from(record.salt, 'base64') : Buffer.alloc(16);
+    const derived = this.turn.then(() => derive(password, salt));
+    this.turn = derived.catch(() => undefined);
+    const expected = record ? Buffer.from(record.hash, 'base64') : Buffer.alloc(hashBytes);
+    const same = expected.length === hashBytes && timingSafeEqual(await derived, expected);
+    return same && record ? { username: record.username, role: record.role } : null;
+  }
+}

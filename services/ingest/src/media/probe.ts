@@ -1,0 +1,154 @@
+// Probing with ffprobe. The binary may be old and the file hostile: it runs without network, sees one file, is given the
+// demuxer, and is bounded in time, memory and output.
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { SortieError } from '@sortie/common/errors';
+import { confinePath } from '@sortie/native';
+
+export interface ProbedStream {
+  index: number;
+  type: string;
+  /** Empty when ffprobe does not know it. */
+  codec: string;
+  /** Four-character code of the container. */
+  tag: string;
+  width: number;
+  height: number;
+  pixelFormat: string;
+  /** "30000/1001"; "0/0" when unknown. */
+  averageRate: string;
+  realRate: string;
+  /** "1:1"; "0:1" when unknown. */
+  sampleAspect: string;
+  fieldOrder: string;
+  transfer: string;
+  /** Degrees by which a player turns the picture counter-clockwise, as ffprobe tells it: -90 is a quarter clockwise. */
+  rotation: number;
+  /** The nine numbers of the display matrix, when there is one. */
+  displayMatrix: number[] | null;
+  duration: number | null;
+  channels: number;
+  sampleRate: number;
+  language: string;
+  /** A cover picture, not a video. */
+  attachedPicture: boolean;
+}
+
+export interface Probed {
+  streams: ProbedStream[];
+  duration: number | null;
+  bitRate: number | null;
+}
+
+const timeoutMs = 60_000;
+const memoryBytes = 2 * 1024 ** 3;
+const cpuSeconds = 50;
+const outputBytes = 16 * 1024 * 1024;
+
+/** The ffprobe inside the package ffprobe-static. */
+export const packagedFfprobe = (): string =>
+  (createRequire(import.meta.url)('ffprobe-static') as { path: string }).path;
+
+/** Throws PROBE_LIMIT, or DAMAGED_VIDEO with ffprobe's own words. */
+export async function probe(ffprobe: string, path: string, demuxer: string, signal: AbortSignal): Promise<Probed> {
+  const confined = [
+    '--read', path, '--read', ffprobe, '--memory', String(memoryBytes), '--cpu', String(cpuSeconds), '--file-size', '0', '--',
+    ffprobe, '-v', 'error', '-f', demuxer, '-protocol_whitelist', 'file', '-probesize', '20M', '-analyzeduration', '15M',
+    '-show_streams', '-show_format', '-of', 'json', `file:${path}`,
+  ]; // prettier-ignore
+  const { stdout, stderr, error } = await new Promise<{ stdout: string; stderr: string; error: Error | null }>(
+    (resolve) => {
+      execFile(
+        confinePath,
+        confined,
+        { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: outputBytes, signal, env: {} },
+        (failure, out, err) => resolve({ stdout: out, stderr: err, error: failure }),
+      );
+    },
+  );
+  signal.throwIfAborted();
+  if (error && 'killed' in error && error.killed) {
+    throw new SortieError('PROBE_LIMIT', 'The file could not be probed within the limits of time and output.');
+  }
+  const found = parseProbe(stdout);
+  if (found && found.streams.length > 0) return found;
+  if (error && 'code' in error && error.code === 'ENOENT') {
+    throw new SortieError('INTERNAL', 'The probe cannot be started; is the engine built?', { cause: error });
+  }
+  throw new SortieError('DAMAGED_VIDEO', `The file cannot be read as ${demuxer}: ${lastWords(stderr, path)}`);
+}
+
+/** The last line of stderr without the path, which is ours and not the user's. */
+function lastWords(stderr: string, path: string): string {
+  const line = stderr
+    .split('\n')
+    .map((text) => text.replace(/^\[[^\]]*\]\s*/, '').trim())
+    .filter((text) => text !== '')
+    .at(-1);
+  return (line ?? 'it holds no stream').replaceAll(`file:${path}`, 'the file').replaceAll(path, 'the file').slice(0, 200);
+}
+
+type Json = Record<string, unknown>;
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+const number = (value: unknown): number => {
+  const parsed = typeof value === 'string' || typeof value === 'number' ? Number(value) : 0;
+  return Number.isFinite(parsed) ? parsed : 0;
+};
+const positive = (value: unknown): number | null => (number(value) > 0 ? number(value) : null);
+
+/** ffprobe's JSON as typed facts; null when it is none. What is missing becomes empty, 0 or null. */
+export function parseProbe(json: string): Probed | null {
+  let root: unknown;
+  try {
+    root = JSON.parse(json);
+  } catch {
+    return null;
+  }
+  if (!isObject(root)) return null;
+  const format = isObject(root['format']) ? root['format'] : {};
+  const streams = Array.isArray(root['streams']) ? root['streams'].filter(isObject) : [];
+  return {
+    streams: streams.map(parseStream),
+    duration: positive(format['duration']),
+    bitRate: positive(format['bit_rate']),
+  };
+}
+
+function parseStream(stream: Json): ProbedStream {
+  const sideData = Array.isArray(stream['side_data_list']) ? stream['side_data_list'].filter(isObject) : [];
+  const matrix = sideData.find((entry) => entry['side_data_type'] === 'Display Matrix');
+  const tags = isObject(stream['tags']) ? stream['tags'] : {};
+  const disposition = isObject(stream['disposition']) ? stream['disposition'] : {};
+  return {
+    index: number(stream['index']),
+    type: text(stream['codec_type']),
+    codec: text(stream['codec_name']),
+    tag: text(stream['codec_tag_string']),
+    width: number(stream['width']),
+    height: number(stream['height']),
+    pixelFormat: text(stream['pix_fmt']),
+    averageRate: text(stream['avg_frame_rate']),
+    realRate: text(stream['r_frame_rate']),
+    sampleAspect: text(stream['sample_aspect_ratio']),
+    fieldOrder: text(stream['field_order']),
+    transfer: text(stream['color_transfer']),
+    rotation: number(matrix?.['rotation']),
+    displayMatrix: matrix ? parseMatrix(text(matrix['displaymatrix'])) : null,
+    duration: positive(stream['duration']),
+    channels: number(stream['channels']),
+    sampleRate: number(stream['sample_rate']),
+    language: text(tags['language']),
+    attachedPicture: number(disposition['attached_pic']) === 1,
+  };
+}
+
+/** Three lines "00000000:  0  65536  0". */
+function parseMatrix(dump: string): number[] | null {
+  const numbers = dump
+    .split('\n')
+    .flatMap((line) => line.replace(/^[0-9a-f]{8}:/, '').trim().split(/\s+/))
+    .filter((word) => /^-?\d+$/.test(word))
+    .map(Number);
+  return numbers.length === 9 ? numbers : null;
+}

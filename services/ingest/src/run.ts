@@ -1,0 +1,123 @@
+// One attempt at one job, as the steps see it: what to work on, where, and whom to tell.
+import { SortieError } from '@sortie/common/errors';
+import {
+  Engine,
+  StepState,
+  type Job,
+  type JobInputs,
+  type JobServiceClient,
+  type Lease,
+  type Progress,
+  type Step,
+  type Warning,
+} from '@sortie/common/gen/sortie/job/v1/job';
+import { call } from '@sortie/common/grpc';
+import type { Logger } from '@sortie/common/log';
+import type { Storage } from '@sortie/common/storage';
+import type { Catalogue } from './catalogue.js';
+import type { Heartbeat } from './worker/heartbeat.js';
+
+export interface RunSettings {
+  /** The ffprobe to use. */
+  ffprobe: string;
+  /** libx264 preset. */
+  preset: string;
+  /** Encoder threads; 0 for one a core. */
+  threads: number;
+}
+
+export interface RunParts {
+  job: Job;
+  lease: Lease;
+  jobs: JobServiceClient;
+  heartbeat: Heartbeat;
+  storage: Storage;
+  catalogue: Catalogue;
+  /** The attempt's own directory; everything in it is removed afterwards. */
+  directory: string;
+  settings: RunSettings;
+  /** Aborted when the attempt is to end, with the reason. */
+  signal: AbortSignal;
+  log: Logger;
+}
+
+/** What went wrong, and in which step. */
+export class StepError extends Error {
+  constructor(
+    readonly step: Step,
+    readonly error: SortieError,
+  ) {
+    super(error.message, { cause: error });
+  }
+}
+
+export type ProgressInput = Omit<Progress, 'step'>;
+
+export class Run {
+  readonly inputs: JobInputs;
+  private current: Step | null = null;
+  private warnings: Warning[] = [];
+
+  constructor(readonly parts: RunParts) {
+    if (!parts.job.inputs) throw new SortieError('INTERNAL', 'The job has no inputs.');
+    this.inputs = parts.job.inputs;
+  }
+
+  get signal(): AbortSignal {
+    return this.parts.signal;
+  }
+
+  /**
+   * Runs one step: told when it begins and when it ends. `detail` makes a line for people of what the step gave. What
+   * the step throws comes out as a StepError.
+   */
+  async step<T>(
+    step: Step,
+    work: () => Promise<T> | T,
+    detail: (result: T) => string = () => '',
+    engine: Engine = Engine.ENGINE_UNSPECIFIED,
+  ): Promise<T> {
+    try {
+      this.signal.throwIfAborted();
+      this.current = step;
+      await this.report(step, StepState.STEP_STATE_RUNNING, '', engine);
+      const result = await work();
+      this.signal.throwIfAborted();
+      await this.report(step, StepState.STEP_STATE_SUCCEEDED, detail(result), engine);
+      return result;
+    } catch (thrown) {
+      throw thrown instanceof StepError ? thrown : new StepError(step, SortieError.from(thrown));
+    }
+  }
+
+  private async report(step: Step, state: StepState, detail: string, engine: Engine): Promise<void> {
+    const warnings = this.warnings;
+    this.warnings = [];
+    const { jobs, lease } = this.parts;
+    await retrying(this.signal, () =>
+      call(jobs.reportStep.bind(jobs), { lease, step, state, engine, detail, warnings }),
+    );
+  }
+
+  /** Something the owner should know that does not stop the job; told with the next report. */
+  warn(code: string, message: string): void {
+    this.warnings.push({ code, message });
+  }
+
+  progress(progress: ProgressInput): void {
+    if (this.current !== null) this.parts.heartbeat.progress({ step: this.current, ...progress });
+  }
+}
+
+/** The Job service may restart under us: its absence is waited out, as long as the lease holds. */
+export async function retrying<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+  for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
+    try {
+      return await act();
+    } catch (error) {
+      const passing = error instanceof SortieError && error.code === 'UNAVAILABLE';
+      if (!passing || signal.aborted) throw error;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+}

@@ -1,0 +1,176 @@
+// IngestService over gRPC: checks requests, keeps the catalogue, asks the Job service for the work.
+import type { ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js';
+import { SortieError, toGrpc } from '@sortie/common/errors';
+import type {
+  IngestServiceServer,
+  ReadLayerFileRequest,
+  ReadLayerFileResponse,
+  UploadFileRequest,
+  UploadFileResponse,
+} from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import { JobType, type JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
+import { call as callService, logInternal, unary } from '@sortie/common/grpc';
+import { parseResolutions, resolutionWords } from '@sortie/common/ladder';
+import type { Logger } from '@sortie/common/log';
+import type { Storage } from '@sortie/common/storage';
+import type { Catalogue } from './catalogue.js';
+import { contentType } from './media/content-type.js';
+import { checkName, isSidecar } from './media/upload.js';
+
+export interface IngestServerParts {
+  catalogue: Catalogue;
+  storage: Storage;
+  jobs: JobServiceClient;
+  maxUploadBytes: number;
+  log: Logger;
+}
+
+const defaultPageSize = 100;
+const maxPageSize = 1000;
+const longestLayerName = 200;
+
+export function newIngestServer({ catalogue, storage, jobs, maxUploadBytes, log }: IngestServerParts): IngestServiceServer {
+  return {
+    uploadFile: (call, callback) => {
+      receive(call, catalogue, maxUploadBytes).then(
+        (response) => {
+          const { fileId, sizeBytes, owner } = response.file ?? {};
+          log.info({ file: fileId, sizeBytes, owner }, 'file stored');
+          callback(null, response);
+        },
+        (thrown: unknown) => {
+          logInternal(log, call.getPath(), thrown);
+          callback(toGrpc(thrown));
+          // What still comes in is let go.
+          call.resume();
+        },
+      );
+    },
+
+    getFile: unary(log, async ({ fileId }) => ({ file: await catalogue.file(fileId) })),
+
+    createService: unary(log, async ({ serviceName, owner, description }) => {
+      if (owner === '') throw SortieError.field('owner', 'is missing');
+      const service = await catalogue.createService(serviceName, owner, description);
+      log.info({ service: serviceName, owner }, 'service created');
+      return { service };
+    }),
+
+    listServices: unary(log, async ({ pageSize, pageToken }) => {
+      if (pageSize < 0) throw SortieError.field('page_size', 'must not be negative');
+      const size = Math.min(pageSize === 0 ? defaultPageSize : pageSize, maxPageSize);
+      const keys = await catalogue.serviceKeys();
+      const after = Buffer.from(pageToken, 'base64url').toString();
+      const rest = keys.filter((key) => key > after);
+      const page = rest.slice(0, size);
+      const services = [];
+      for (const key of page) services.push(await catalogue.service(key));
+      const next = rest.length > size ? Buffer.from(page.at(-1) ?? '').toString('base64url') : '';
+      return { services, nextPageToken: next, totalSize: keys.length };
+    }),
+
+    getService: unary(log, async ({ serviceName }) => ({ service: await catalogue.service(serviceName) })),
+
+    addLayer: unary(log, async (request) => {
+      const { serviceName, layerName, description, owner, administrator, fileIds, requestId, serviceUrl } = request;
+      if (layerName.trim() === '' || layerName.length > longestLayerName) {
+        throw SortieError.field('layer_name', `must have 1 to ${longestLayerName} characters`);
+      }
+      const words = parseResolutions(request.requestedResolutions.join(','));
+      if (!words) {
+        throw SortieError.field('requested_resolutions', `must be words of ${resolutionWords.join(', ')}`);
+      }
+      const service = await catalogue.service(serviceName);
+      if (service.owner !== owner && !administrator) {
+        throw new SortieError('PERMISSION_DENIED', `Service ${serviceName} belongs to somebody else.`);
+      }
+      if (fileIds.length === 0) throw SortieError.field('file_ids', 'must name at least one upload');
+      const files = await Promise.all([...new Set(fileIds)].map((fileId) => catalogue.file(fileId)));
+      if (files.some((file) => file.owner !== owner) && !administrator) {
+        throw new SortieError('PERMISSION_DENIED', 'One of the files belongs to somebody else.');
+      }
+      const videos = files.filter((file) => !isSidecar(checkName(file.fileName)));
+      if (videos.length !== 1) {
+        throw SortieError.field('file_ids', `must name exactly one video, but name ${videos.length}`);
+      }
+      const reservation = await catalogue.reserveLayer(service.serviceName, layerName, description, requestId);
+      const { job } = await callService(jobs.createJob.bind(jobs), {
+        requestId,
+        type: JobType.JOB_TYPE_PUBLISH,
+        owner,
+        inputs: {
+          serviceItemId: service.serviceItemId,
+          requestedResolutions: words,
+          fileIds: files.map((file) => file.fileId),
+          serviceUrl,
+          serviceName: service.serviceName,
+          layerId: reservation.layerId,
+          layerName: reservation.layerName,
+        },
+      });
+      return { jobId: job?.jobId ?? '', layerId: reservation.layerId };
+    }),
+
+    getLayer: unary(log, async ({ serviceName, layerId }) => ({ layer: await catalogue.layer(serviceName, layerId) })),
+
+    readLayerFile: (call) => {
+      sendFile(call, catalogue, storage).then(
+        () => call.end(),
+        (thrown: unknown) => {
+          logInternal(log, call.getPath(), thrown);
+          call.emit('error', toGrpc(thrown));
+        },
+      );
+    },
+  };
+}
+
+/** Takes the header, then streams the bytes into the storage; gRPC's flow control holds the sender back. */
+async function receive(
+  call: ServerReadableStream<UploadFileRequest, UploadFileResponse>,
+  catalogue: Catalogue,
+  maxUploadBytes: number,
+): Promise<UploadFileResponse> {
+  const messages = (call as AsyncIterable<UploadFileRequest>)[Symbol.asyncIterator]();
+  const first = await messages.next();
+  const header = first.done === true ? undefined : first.value.part;
+  if (header?.$case !== 'header') throw SortieError.field('header', 'must come first');
+  if (header.value.owner === '') throw SortieError.field('header.owner', 'is missing');
+
+  async function* bytes(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const next = await messages.next();
+      if (next.done === true) {
+        // A caller who goes away ends the stream too; half a file is none.
+        if (call.cancelled) throw new SortieError('CANCELLED', 'The upload was broken off.');
+        return;
+      }
+      if (next.value.part?.$case !== 'data') throw SortieError.field('data', 'must follow the header');
+      yield next.value.part.value;
+    }
+  }
+  return { file: await catalogue.upload(header.value, bytes(), maxUploadBytes) };
+}
+
+async function sendFile(
+  call: ServerWritableStream<ReadLayerFileRequest, ReadLayerFileResponse>,
+  catalogue: Catalogue,
+  storage: Storage,
+): Promise<void> {
+  const { serviceName, layerId, path, offset, length } = call.request;
+  const { key, sizeBytes, sha256 } = await catalogue.layerFile(serviceName, layerId, path);
+  const start = Math.min(offset < 0 ? Math.max(0, sizeBytes + offset) : offset, sizeBytes);
+  const wanted = Math.min(Math.max(0, length ?? sizeBytes), sizeBytes - start);
+  const info = { sizeBytes, sha256, offset: start, length: wanted, contentType: contentType(path) };
+  call.write({ part: { $case: 'info', value: info } });
+  if (wanted === 0) return;
+  for await (const chunk of storage.read(key, start, start + wanted - 1) as AsyncIterable<Buffer>) {
+    if (call.cancelled) return;
+    if (!call.write({ part: { $case: 'data', value: chunk } })) {
+      await new Promise<void>((resolve) => {
+        call.once('drain', resolve);
+        call.once('cancelled', resolve);
+      });
+    }
+  }
+}

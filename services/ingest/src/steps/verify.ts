@@ -1,0 +1,115 @@
+// Video Files Created: what was made is looked at as a player would, before anybody gets to see it.
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { join, posix } from 'node:path';
+import HLS from 'hls-parser';
+import { SortieError } from '@sortie/common/errors';
+import type { EngineResult, VerifiedSegment } from '@sortie/native';
+import { verifySegments } from '../engine/engine.js';
+import type { Run } from '../run.js';
+import { abrPlaylist } from './abr.js';
+import type { TelemetryFiles } from './extract-klv.js';
+
+export interface VerifyInput {
+  made: EngineResult;
+  playlists: readonly string[];
+  telemetry: TelemetryFiles | null;
+  frameRate: { num: number; den: number };
+}
+
+export interface Verified {
+  segments: number;
+  files: number;
+}
+
+const faulty = (what: string): SortieError => new SortieError('OUTPUT_FAULTY', `What was made does not hold: ${what}.`);
+
+export async function verify(run: Run, { made, playlists, telemetry, frameRate }: VerifyInput): Promise<Verified> {
+  const { directory, settings } = run.parts;
+  let files = 0;
+  for (const playlist of [abrPlaylist, ...playlists]) files += 1 + (await checkPlaylist(directory, playlist));
+
+  const renditions = [...made.rungs, ...made.audio];
+  const reports = await verifySegments(
+    renditions.map(({ initPath, segments }) => ({
+      outputDir: directory,
+      initPath,
+      segments: segments.map((segment) => segment.path),
+      threads: settings.threads,
+    })),
+    directory,
+    run.signal,
+  );
+  const broken = reports.flat().find((segment) => segment.error !== null);
+  if (broken) throw faulty(`${broken.path} cannot be played (${String(broken.error)})`);
+
+  const frameSeconds = frameRate.den / frameRate.num;
+  checkCuts(reports.slice(0, made.rungs.length), frameSeconds);
+  checkDurations(made, frameSeconds);
+  if (telemetry) await checkTelemetry(directory, telemetry);
+  return { segments: reports.flat().length, files };
+}
+
+/** Parses strictly, and everything that it names is there. Returns how many files those are. */
+async function checkPlaylist(directory: string, playlist: string): Promise<number> {
+  HLS.setOptions({ strictMode: true });
+  let parsed: HLS.types.MasterPlaylist | HLS.types.MediaPlaylist;
+  try {
+    parsed = HLS.parse(await readFile(join(directory, playlist), 'utf8'));
+  } catch (cause) {
+    throw new SortieError('OUTPUT_FAULTY', `The playlist ${playlist} does not parse.`, { cause });
+  }
+  const named = parsed.isMasterPlaylist
+    ? parsed.variants.flatMap((variant) => [
+        variant.uri,
+        ...[...variant.audio, ...variant.subtitles].flatMap((rendition) => rendition.uri ?? []),
+      ])
+    : parsed.segments.flatMap((segment) => [segment.uri, segment.map?.uri ?? segment.uri]);
+  const paths = [...new Set(named)].map((uri) => posix.join(posix.dirname(playlist), uri));
+  for (const path of paths) {
+    const { size } = await stat(join(directory, path)).catch(() => ({ size: 0 }));
+    if (size === 0) throw faulty(`${playlist} names ${path}, which is missing or empty`);
+  }
+  return paths.length;
+}
+
+/** Every rung is cut at the same places, each segment begins with a key frame, and all have the same pictures. */
+function checkCuts(rungs: readonly VerifiedSegment[][], frameSeconds: number): void {
+  const [first = []] = rungs;
+  for (const rung of rungs) {
+    if (rung.length !== first.length) throw faulty(`rungs have ${first.length} and ${rung.length} segments`);
+    rung.forEach((segment, index) => {
+      const other = first[index];
+      if (!segment.startsWithIdr) throw faulty(`${segment.path} does not begin with a key frame`);
+      if (!other) return;
+      if (Math.abs(segment.firstPts - other.firstPts) > frameSeconds / 100) {
+        throw faulty(`${segment.path} begins at ${segment.firstPts} s, ${other.path} at ${other.firstPts} s`);
+      }
+    });
+  }
+}
+
+/** The segments of each rendition add up to the length of the picture; sound may be shorter, and a little longer. */
+function checkDurations(made: EngineResult, frameSeconds: number): void {
+  for (const { name, frames, segments } of made.rungs) {
+    const total = segments.reduce((sum, segment) => sum + segment.duration, 0);
+    if (Math.abs(total - made.duration) > frameSeconds) {
+      throw faulty(`${name} lasts ${total.toFixed(3)} s of ${made.duration.toFixed(3)} s`);
+    }
+    if (frames !== made.framesEncoded) throw faulty(`${name} has ${frames} of ${made.framesEncoded} pictures`);
+  }
+  for (const { directory, segments } of made.audio) {
+    const end = segments.reduce((latest, segment) => Math.max(latest, segment.start + segment.duration), 0);
+    if (end > made.duration + 2) throw faulty(`${directory} ends ${(end - made.duration).toFixed(1)} s after the picture`);
+  }
+}
+
+/** As many packets came out as the reader found. */
+async function checkTelemetry(directory: string, telemetry: TelemetryFiles): Promise<void> {
+  let lines = 0;
+  for await (const line of createInterface({ input: createReadStream(join(directory, telemetry.packetsPath)) })) {
+    if (line !== '') lines++;
+  }
+  if (lines !== telemetry.packets) throw faulty(`${telemetry.packets} telemetry packets were read, ${lines} written`);
+}

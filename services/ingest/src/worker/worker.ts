@@ -1,0 +1,160 @@
+// The worker process as a whole: takes jobs from the queue, one at a time, and carries each out under its lease.
+import { hostname } from 'node:os';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SortieError } from '@sortie/common/errors';
+import {
+  JobServiceClient,
+  Outcome,
+  Step,
+  type JobError,
+  type StartAttemptResponse,
+} from '@sortie/common/gen/sortie/job/v1/job';
+import { call, clientCredentials, clientOptions } from '@sortie/common/grpc';
+import type { Logger } from '@sortie/common/log';
+import { ackWaitMs, connectNats, readWork, workConsumer, type JsMsg } from '@sortie/common/nats';
+import { openStorage, type Storage } from '@sortie/common/storage';
+import { Catalogue } from '../catalogue.js';
+import { ingest } from '../pipeline.js';
+import { retrying, Run, StepError, type RunSettings } from '../run.js';
+import { startHeartbeat } from './heartbeat.js';
+
+export interface WorkerSettings {
+  natsUrl: string;
+  jobAddress: string;
+  storage: string;
+  /** For files in the making; best on the same file system as the storage. */
+  workDirectory: string;
+  run: RunSettings;
+}
+
+export interface WorkerProcess {
+  /** Hands running work back, so that another worker goes on at once. */
+  stop(): Promise<void>;
+}
+
+/** Reason of an abort that hands the work back. */
+const handedBack = new SortieError('UNAVAILABLE', 'The worker is going away.');
+const queueWaitMs = 5_000;
+const pauseMs = 1_000;
+
+interface Parts {
+  settings: WorkerSettings;
+  name: string;
+  jobs: JobServiceClient;
+  storage: Storage;
+  catalogue: Catalogue;
+  log: Logger;
+}
+
+export async function startWorker(settings: WorkerSettings, log: Logger): Promise<WorkerProcess> {
+  const name = `${hostname()}/${process.pid}`;
+  const nats = await connectNats(settings.natsUrl, `sortie-worker ${name}`);
+  const jobs = new JobServiceClient(settings.jobAddress, clientCredentials(), clientOptions);
+  const storage = await openStorage(settings.storage);
+  await mkdir(settings.workDirectory, { recursive: true });
+  const parts: Parts = { settings, name, jobs, storage, catalogue: new Catalogue(storage), log };
+  const stopping = new AbortController();
+
+  const loop = (async () => {
+    while (!stopping.signal.aborted) {
+      try {
+        const consumer = await workConsumer(nats);
+        const message = await consumer.next({ expires: queueWaitMs });
+        if (message && stopping.signal.aborted) message.nak();
+        else if (message) await handle(parts, message, stopping.signal);
+      } catch (error) {
+        log.debug({ err: error }, 'the work queue does not answer');
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+  })();
+  log.info({ worker: name }, 'worker is up');
+
+  return {
+    stop: async () => {
+      stopping.abort(handedBack);
+      // A waiting pull ends with the connection.
+      await Promise.race([loop, new Promise((resolve) => setTimeout(resolve, queueWaitMs + pauseMs))]);
+      await nats.close();
+      jobs.close();
+    },
+  };
+}
+
+/** One message of the queue: a job that may want a worker. */
+async function handle(parts: Parts, message: JsMsg, stopping: AbortSignal): Promise<void> {
+  const { jobId } = readWork(message);
+  const log = parts.log.child({ job: jobId });
+  const alive = setInterval(() => message.working(), ackWaitMs / 3);
+  try {
+    const attempt = await take(parts, jobId);
+    if (!attempt) {
+      message.ack();
+      return;
+    }
+    const outcome = await carryOut(parts, attempt, stopping, log);
+    if (outcome === Outcome.OUTCOME_HANDED_BACK) message.nak();
+    else message.ack();
+  } catch (error) {
+    log.warn({ err: error }, 'the attempt could not be told about; the job is queued again when its lease ends');
+    message.nak(pauseMs);
+  } finally {
+    clearInterval(alive);
+  }
+}
+
+/** Null when the job needs nobody any more, or has somebody. */
+async function take({ jobs, name }: Parts, jobId: string): Promise<StartAttemptResponse | null> {
+  try {
+    return await call(jobs.startAttempt.bind(jobs), { jobId, worker: name });
+  } catch (error) {
+    const { code } = SortieError.from(error);
+    if (code === 'JOB_ENDED' || code === 'JOB_NOT_QUEUED' || code === 'NOT_FOUND') return null;
+    throw error;
+  }
+}
+
+async function carryOut(
+  { settings, jobs, storage, catalogue }: Parts,
+  { lease, leaseDuration, job }: StartAttemptResponse,
+  stopping: AbortSignal,
+  log: Logger,
+): Promise<Outcome> {
+  if (!lease || !job) throw new SortieError('INTERNAL', 'The attempt came without its job.');
+  const ending = new AbortController();
+  const leaseMs = (leaseDuration?.seconds ?? 0) * 1000 + (leaseDuration?.nanos ?? 0) / 1e6;
+  const heartbeat = startHeartbeat(settings.jobAddress, lease, leaseMs, (reason) => ending.abort(reason));
+  const signal = AbortSignal.any([ending.signal, stopping]);
+  const directory = join(settings.workDirectory, `${lease.jobId}-${lease.attempt}`);
+  log.info({ attempt: lease.attempt }, 'attempt begins');
+  let outcome = Outcome.OUTCOME_SUCCEEDED;
+  let error: JobError | undefined;
+  try {
+    await mkdir(directory, { recursive: true });
+    const run = new Run({ job, lease, jobs, heartbeat, storage, catalogue, directory, settings: settings.run, signal, log });
+    await ingest(run);
+  } catch (thrown) {
+    ({ outcome, error } = outcomeOf(thrown, signal, log));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+  try {
+    if (signal.reason instanceof SortieError && signal.reason.code === 'LEASE_LOST') return outcome;
+    await retrying(ending.signal, () => call(jobs.finishAttempt.bind(jobs), { lease, outcome, error }));
+  } finally {
+    await heartbeat.stop();
+  }
+  log.info({ attempt: lease.attempt, outcome: Outcome[outcome], error: error?.code }, 'attempt ended');
+  return outcome;
+}
+
+/** What an attempt came to, from what it threw. */
+function outcomeOf(thrown: unknown, signal: AbortSignal, log: Logger): { outcome: Outcome; error: JobError | undefined } {
+  const failure = thrown instanceof StepError ? thrown : new StepError(Step.STEP_UNSPECIFIED, SortieError.from(thrown));
+  const { code, message, retryable } = failure.error;
+  if (signal.reason === handedBack) return { outcome: Outcome.OUTCOME_HANDED_BACK, error: undefined };
+  if (signal.aborted && code === 'CANCELLED') return { outcome: Outcome.OUTCOME_CANCELLED, error: undefined };
+  log.warn({ step: Step[failure.step], code, err: failure.error.cause ?? failure.error }, 'attempt failed');
+  return { outcome: Outcome.OUTCOME_FAILED, error: { code, message, step: failure.step, retryable } };
+}
