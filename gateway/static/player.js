@@ -1,0 +1,99 @@
+// Plays the layer with hls.js, shows previews over the position, and the telemetry of the moment from the cues.
+import Hls from './hls.mjs';
+
+const element = (id) => document.getElementById(id);
+const video = element('video');
+const previews = element('previews');
+const failure = element('player-error');
+
+function fail(text) {
+  failure.hidden = false;
+  failure.textContent = text;
+}
+
+if (Hls.isSupported()) {
+  // Cues are read by us and not drawn over the picture.
+  const hls = new Hls({ renderTextTracksNatively: true, subtitleDisplay: false, enableWorker: false });
+  hls.on(Hls.Events.MANIFEST_PARSED, () => {
+    if (hls.subtitleTracks.length > 0) hls.subtitleTrack = 0;
+  });
+  hls.on(Hls.Events.LEVEL_SWITCHED, (_, { level }) => {
+    const { width, height } = hls.levels[level];
+    element('quality').textContent = `${width}×${height}`;
+  });
+  hls.on(Hls.Events.ERROR, (_, data) => {
+    if (data.fatal) fail(`The video cannot be played: ${data.details}.`);
+  });
+  hls.loadSource(video.dataset.source);
+  hls.attachMedia(video);
+  window.sortiePlayer = hls;
+} else if (video.canPlayType('application/vnd.apple.mpegurl')) {
+  video.src = video.dataset.source;
+} else {
+  fail('This browser can play neither HLS nor Media Source Extensions.');
+}
+
+const clock = (seconds) => new Date(seconds * 1000).toISOString().slice(11, 21);
+
+// Telemetry: every cue is one JSON line for the moment it covers.
+const shown = element('telemetry');
+function showTelemetry() {
+  for (const track of video.textTracks) {
+    if (track.mode === 'disabled') continue;
+    const cue = track.activeCues?.[0];
+    if (!cue) continue;
+    let sets;
+    try {
+      ({ data: sets } = JSON.parse(cue.text));
+    } catch {
+      continue;
+    }
+    const set = sets?.find((candidate) => candidate.tagId === 10000);
+    if (!set) continue;
+    shown.replaceChildren(
+      ...set.value
+        .filter(({ value }) => typeof value === 'number' || typeof value === 'string')
+        .flatMap(({ name, value }) => {
+          const term = document.createElement('dt');
+          term.textContent = name;
+          const entry = document.createElement('dd');
+          entry.textContent = typeof value === 'number' ? String(Math.round(value * 1e6) / 1e6) : value;
+          return [term, entry];
+        }),
+    );
+    return;
+  }
+}
+
+const seek = element('seek');
+video.addEventListener('timeupdate', () => {
+  if (!seek.matches(':active')) seek.value = video.currentTime;
+  element('time').textContent = clock(video.currentTime);
+  showTelemetry();
+});
+seek.addEventListener('input', () => {
+  video.currentTime = Number(seek.value);
+});
+
+// Previews: the tile of the position under the pointer, cut from the sprite sheet.
+const times = JSON.parse(previews.dataset.times);
+const canvas = element('preview');
+if (times.length > 0) {
+  const sheet = new Image();
+  sheet.src = previews.dataset.sheet;
+  const width = Number(previews.dataset.width);
+  const height = Number(previews.dataset.height);
+  const columns = Number(previews.dataset.columns);
+  seek.addEventListener('pointermove', (event) => {
+    const share = event.offsetX / seek.clientWidth;
+    const time = share * Number(previews.dataset.duration);
+    let tile = 0;
+    while (tile + 1 < times.length && times[tile + 1] <= time) tile++;
+    canvas.getContext('2d').drawImage(sheet, (tile % columns) * width, Math.floor(tile / columns) * height, width, height, 0, 0, width, height);
+    canvas.style.left = `${Math.max(0, Math.min(seek.clientWidth - width, event.offsetX - width / 2))}px`;
+    canvas.hidden = false;
+  });
+  seek.addEventListener('pointerleave', () => {
+    canvas.hidden = true;
+  });
+}

@@ -136,6 +136,7 @@ async function sendFile(context: Context, part: MultipartFile, header: UploadHea
   };
 
   await write({ part: { $case: 'header', value: header } });
+  let sizeBytes = 0;
   try {
     for await (const chunk of part.file as AsyncIterable<Buffer>) {
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by the answer
@@ -143,11 +144,13 @@ async function sendFile(context: Context, part: MultipartFile, header: UploadHea
       for (let at = 0; at < chunk.length; at += chunkBytes) {
         await write({ part: { $case: 'data', value: chunk.subarray(at, at + chunkBytes) } });
       }
+      sizeBytes += chunk.length;
     }
   } catch (cause) {
     call.cancel();
     throw new RestError(400, 'The upload broke off or its form is broken; nothing was stored.', [String((cause as Error).message)]);
   }
+  await write({ part: { $case: 'finish', value: { sizeBytes } } });
   call.end();
   return answer;
 }

@@ -131,22 +131,29 @@ async function receive(
   catalogue: Catalogue,
   maxUploadBytes: number,
 ): Promise<UploadFileResponse> {
+  const gone = new Promise<{ done: true }>((resolve) => call.once('cancelled', () => resolve({ done: true })));
   const messages = (call as AsyncIterable<UploadFileRequest>)[Symbol.asyncIterator]();
-  const first = await messages.next();
-  const header = first.done === true ? undefined : first.value.part;
+  const nextPart = async (): Promise<UploadFileRequest['part']> => {
+    // The stream of a caller who goes away ends like any other, or fails, or just stays: only `finish` makes a file.
+    const next = await Promise.race([messages.next(), gone]);
+    if (next.done === true) throw new SortieError('CANCELLED', 'The upload was broken off; nothing was stored.');
+    return next.value.part;
+  };
+  const header = await nextPart();
   if (header?.$case !== 'header') throw SortieError.field('header', 'must come first');
   if (header.value.owner === '') throw SortieError.field('header.owner', 'is missing');
 
   async function* bytes(): AsyncGenerator<Uint8Array> {
+    let sizeBytes = 0;
     for (;;) {
-      const next = await messages.next();
-      if (next.done === true) {
-        // A caller who goes away ends the stream too; half a file is none.
-        if (call.cancelled) throw new SortieError('CANCELLED', 'The upload was broken off.');
-        return;
-      }
-      if (next.value.part?.$case !== 'data') throw SortieError.field('data', 'must follow the header');
-      yield next.value.part.value;
+      const part = await nextPart();
+      if (part?.$case === 'data') {
+        sizeBytes += part.value.length;
+        yield part.value;
+      } else if (part?.$case === 'finish') {
+        if (part.value.sizeBytes === sizeBytes) return;
+        throw SortieError.field('finish.size_bytes', `says ${part.value.sizeBytes}, but ${sizeBytes} bytes came`);
+      } else throw SortieError.field('data', 'must follow the header');
     }
   }
   return { file: await catalogue.upload(header.value, bytes(), maxUploadBytes) };

@@ -152,13 +152,20 @@ export interface Layer {
 export interface UploadFileRequest {
   part: { $case: "header"; value: UploadHeader } | //
   /** At most 1 MiB each. */
-  { $case: "data"; value: Buffer } | undefined;
+  { $case: "data"; value: Buffer } | //
+  /** Must come last: a stream that ends without it was broken off, and nothing is stored. */
+  { $case: "finish"; value: UploadFinish } | undefined;
 }
 
 export interface UploadHeader {
   fileName: string;
   description: string;
   owner: string;
+}
+
+export interface UploadFinish {
+  /** Sum of all data. */
+  sizeBytes: number;
 }
 
 export interface UploadFileResponse {
@@ -1918,6 +1925,9 @@ export const UploadFileRequest: MessageFns<UploadFileRequest> = {
       case "data":
         writer.uint32(18).bytes(message.part.value);
         break;
+      case "finish":
+        UploadFinish.encode(message.part.value, writer.uint32(26).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1951,6 +1961,14 @@ export const UploadFileRequest: MessageFns<UploadFileRequest> = {
             message.part = { $case: "data", value: Buffer.from(reader.bytes()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.part = { $case: "finish", value: UploadFinish.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1969,6 +1987,8 @@ export const UploadFileRequest: MessageFns<UploadFileRequest> = {
         ? { $case: "header", value: UploadHeader.fromJSON(object.header) }
         : isSet(object.data)
         ? { $case: "data", value: Buffer.from(bytesFromBase64(object.data)) }
+        : isSet(object.finish)
+        ? { $case: "finish", value: UploadFinish.fromJSON(object.finish) }
         : undefined,
     };
   },
@@ -1979,6 +1999,8 @@ export const UploadFileRequest: MessageFns<UploadFileRequest> = {
       obj.header = UploadHeader.toJSON(message.part.value);
     } else if (message.part?.$case === "data") {
       obj.data = base64FromBytes(message.part.value);
+    } else if (message.part?.$case === "finish") {
+      obj.finish = UploadFinish.toJSON(message.part.value);
     }
     return obj;
   },
@@ -1998,6 +2020,12 @@ export const UploadFileRequest: MessageFns<UploadFileRequest> = {
       case "data": {
         if (object.part?.value !== undefined && object.part?.value !== null) {
           message.part = { $case: "data", value: object.part.value };
+        }
+        break;
+      }
+      case "finish": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "finish", value: UploadFinish.fromPartial(object.part.value) };
         }
         break;
       }
@@ -2107,6 +2135,79 @@ export const UploadHeader: MessageFns<UploadHeader> = {
     message.fileName = object.fileName ?? "";
     message.description = object.description ?? "";
     message.owner = object.owner ?? "";
+    return message;
+  },
+};
+
+function createBaseUploadFinish(): UploadFinish {
+  return { sizeBytes: 0 };
+}
+
+export const UploadFinish: MessageFns<UploadFinish> = {
+  encode(message: UploadFinish, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sizeBytes !== 0) {
+      writer.uint32(8).int64(message.sizeBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UploadFinish {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUploadFinish();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sizeBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UploadFinish {
+    return {
+      sizeBytes: isSet(object.sizeBytes)
+        ? globalThis.Number(object.sizeBytes)
+        : isSet(object.size_bytes)
+        ? globalThis.Number(object.size_bytes)
+        : 0,
+    };
+  },
+
+  toJSON(message: UploadFinish): unknown {
+    const obj: any = {};
+    if (message.sizeBytes !== 0) {
+      obj.sizeBytes = Math.round(message.sizeBytes);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UploadFinish>, I>>(base?: I): UploadFinish {
+    return UploadFinish.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UploadFinish>, I>>(object: I): UploadFinish {
+    const message = createBaseUploadFinish();
+    message.sizeBytes = object.sizeBytes ?? 0;
     return message;
   },
 };
@@ -3711,7 +3812,10 @@ export const LayerFileInfo: MessageFns<LayerFileInfo> = {
  */
 export type IngestServiceService = typeof IngestServiceService;
 export const IngestServiceService = {
-  /** Stores an upload. The first message tells about the file, the others carry its bytes in order. */
+  /**
+   * Stores an upload. The first message tells about the file, the next carry its bytes in order, the last says that
+   * this was all.
+   */
   uploadFile: {
     path: "/sortie.ingest.v1.IngestService/UploadFile" as const,
     requestStream: true as const,
@@ -3793,7 +3897,10 @@ export const IngestServiceService = {
 } as const;
 
 export interface IngestServiceServer extends UntypedServiceImplementation {
-  /** Stores an upload. The first message tells about the file, the others carry its bytes in order. */
+  /**
+   * Stores an upload. The first message tells about the file, the next carry its bytes in order, the last says that
+   * this was all.
+   */
   uploadFile: handleClientStreamingCall<UploadFileRequest, UploadFileResponse>;
   getFile: handleUnaryCall<GetFileRequest, GetFileResponse>;
   createService: handleUnaryCall<CreateServiceRequest, CreateServiceResponse>;
@@ -3808,7 +3915,10 @@ export interface IngestServiceServer extends UntypedServiceImplementation {
 }
 
 export interface IngestServiceClient extends Client {
-  /** Stores an upload. The first message tells about the file, the others carry its bytes in order. */
+  /**
+   * Stores an upload. The first message tells about the file, the next carry its bytes in order, the last says that
+   * this was all.
+   */
   uploadFile(
     callback: (error: ServiceError | null, response: UploadFileResponse) => void,
   ): ClientWritableStream<UploadFileRequest>;

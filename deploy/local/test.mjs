@@ -1,0 +1,80 @@
+// Runs every check: generated code is fresh, formatting, lint, and each test file in a process of its own. The last line
+// says how many passed and failed; a file without tests is a failure.
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const wanted = process.argv.slice(2);
+const fileLimitMs = 20 * 60 * 1000;
+
+/** Runs a command, its output kept; killed with all its children when it takes too long. */
+function run(command, parameters) {
+  return new Promise((resolve) => {
+    const child = spawn(command, parameters, { cwd: root, env: { ...process.env, FORCE_COLOR: '0' }, detached: true });
+    let output = '';
+    const note = (data) => (output += data);
+    child.stdout.on('data', note);
+    child.stderr.on('data', note);
+    const limit = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), fileLimitMs);
+    child.on('error', (error) => resolve({ code: 1, output: error.message }));
+    child.on('close', (code) => {
+      clearTimeout(limit);
+      resolve({ code: code ?? 1, output });
+    });
+  });
+}
+
+const bin = (name) => join(root, 'node_modules/.bin', name);
+const checks = [
+  ['protobuf lint', bin('buf'), ['lint']],
+  ['protobuf format', bin('buf'), ['format', '--diff', '--exit-code']],
+  ['protobuf compatibility', 'bash', ['proto/check-breaking']],
+  ['generated code is fresh', 'bash', ['proto/check-generated']],
+  ['formatting', bin('prettier'), ['--check', '--log-level', 'warn', '.']],
+  ['lint', bin('eslint'), ['.']],
+];
+
+const workspaces = ['native', 'services/common', 'services/job', 'services/ingest', 'gateway', 'services/cli', 'deploy'];
+const testFiles = workspaces.flatMap((workspace) => {
+  const dist = join(root, workspace, 'dist');
+  try {
+    return readdirSync(dist, { recursive: true })
+      .filter((name) => name.endsWith('.test.js'))
+      .map((name) => join(dist, name));
+  } catch {
+    return [];
+  }
+});
+
+let passed = 0;
+let failed = 0;
+const say = (good, name, seconds, output) => {
+  process.stdout.write(`${good ? 'ok  ' : 'FAIL'} ${name} (${seconds.toFixed(1)} s)\n`);
+  if (!good) process.stdout.write(`${output}\n`);
+};
+
+for (const [name, command, parameters] of wanted.length > 0 ? [] : checks) {
+  const began = Date.now();
+  const { code, output } = await run(command, parameters);
+  if (code === 0) passed++;
+  else failed++;
+  say(code === 0, name, (Date.now() - began) / 1000, output);
+}
+
+for (const file of testFiles.filter((path) => wanted.length === 0 || wanted.some((word) => path.includes(word))).sort()) {
+  const began = Date.now();
+  const { code, output } = await run(process.execPath, ['--enable-source-maps', file]);
+  // uvu's own closing lines; a file whose tests never ran has none.
+  const total = Number(/^\s*Total:\s+(\d+)/m.exec(output)?.[1] ?? 0);
+  const good = Number(/^\s*Passed:\s+(\d+)/m.exec(output)?.[1] ?? 0);
+  const broken = Math.max(total - good, code !== 0 || total === 0 ? 1 : 0);
+  passed += good;
+  failed += broken;
+  say(broken === 0, `${relative(root, file)}: ${good} of ${total}`, (Date.now() - began) / 1000, output);
+  if (/^corpus: /m.test(output)) process.stdout.write(`${output}\n`);
+}
+
+process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);

@@ -1,0 +1,167 @@
+// `sortie`: the command line.
+import { resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline/promises';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { parseResolutions, resolutionWords } from '@sortie/common/ladder';
+import { roles, saveUser, type Role } from '@sortie/common/users';
+import { klvLines } from '@sortie/ingest/klv/print';
+import { ingestFile } from './commands/ingest.js';
+import { up } from './commands/up.js';
+import { adminName, dataDirectory, runningGateway, type DataDirectory } from './data.js';
+import { GatewayError, Rest } from './rest.js';
+import { StepList } from './step-list.js';
+
+const usage = `Usage:
+  sortie up [FILE…] [--resolutions sd,hd] [--once] [--json] [--data DIR] [--port N]
+      start everything on this machine and ingest the files (a sample flight when there are none)
+  sortie ingest FILE… [--resolutions sd,hd] [--json]     ingest with a Sortie that runs
+  sortie job ID [--watch]                                one job, now or until it ends
+  sortie token [--minutes N]                             a token for the REST interface
+  sortie user NAME [--role viewer|publisher|administrator]   add a user; the password comes from stdin
+  sortie klv FILE                                        telemetry packets as JSON lines
+
+A Sortie is found by its data directory (--data DIR, SORTIE_DATA, or data/ beside the sources), or by --url with
+SORTIE_TOKEN in the environment.`;
+
+class UsageError extends Error {}
+
+const defaultData = fileURLToPath(new URL('../../../data', import.meta.url));
+/** npm changes into the project's folder; files are named from where the caller is. */
+const fromCaller = (path: string): string => resolve(process.env['INIT_CWD'] ?? process.cwd(), path);
+
+const options = {
+  resolutions: { type: 'string', default: '' },
+  once: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  data: { type: 'string' },
+  port: { type: 'string', default: '0' },
+  watch: { type: 'boolean', default: false },
+  minutes: { type: 'string', default: '60' },
+  role: { type: 'string', default: 'publisher' },
+  url: { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+} satisfies NonNullable<ParseArgsConfig['options']>;
+
+const parse = (args: string[]) => parseArgs({ args, options, allowPositionals: true });
+type Values = ReturnType<typeof parse>['values'];
+
+function numberOption(text: string, name: string, most: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > most) throw new UsageError(`--${name} must be a number up to ${most}.`);
+  return value;
+}
+
+const dataOf = (values: Values): DataDirectory =>
+  dataDirectory(values.data === undefined ? (process.env['SORTIE_DATA'] ?? defaultData) : fromCaller(values.data));
+
+function resolutionsOf(values: Values): string {
+  if (!parseResolutions(values.resolutions)) {
+    throw new UsageError(`--resolutions takes words of ${resolutionWords.join(', ')}.`);
+  }
+  return values.resolutions;
+}
+
+/** Signed in, to the Sortie that was named or that runs here. */
+async function connect(values: Values): Promise<Rest> {
+  const token = process.env['SORTIE_TOKEN'] ?? '';
+  if (values.url !== undefined) {
+    const rest = new Rest(values.url.replace(/\/+$/, ''));
+    rest.use(token);
+    return rest;
+  }
+  const data = dataOf(values);
+  const rest = new Rest(await runningGateway(data));
+  if (token === '') await rest.signIn(adminName, await readFile(data.adminPassword, 'utf8'), numberOption(values.minutes, 'minutes', 525_600));
+  else rest.use(token);
+  return rest;
+}
+
+const commands: Record<string, (values: Values, words: string[]) => Promise<number>> = {
+  up: (values, files) =>
+    up({
+      files: files.map(fromCaller),
+      resolutions: resolutionsOf(values),
+      once: values.once,
+      json: values.json,
+      data: dataOf(values).root,
+      port: numberOption(values.port, 'port', 65_535),
+    }),
+
+  ingest: async (values, files) => {
+    if (files.length === 0) throw new UsageError('Which file?');
+    const rest = await connect(values);
+    const out = values.json ? process.stderr : process.stdout;
+    let good = true;
+    for (const file of files) {
+      const job = await ingestFile(rest, fromCaller(file), { resolutions: resolutionsOf(values), json: values.json, out });
+      good &&= job?.status === 'COMPLETED';
+    }
+    return good ? 0 : 1;
+  },
+
+  job: async (values, [jobId]) => {
+    if (jobId === undefined) throw new UsageError('Which job?');
+    const rest = await connect(values);
+    if (values.watch) {
+      const list = new StepList(process.stderr);
+      await rest.watch(jobId, (job) => list.show(job));
+    }
+    process.stdout.write(`${await rest.jobText(jobId, false, 'pjson')}\n`);
+    return 0;
+  },
+
+  token: async (values) => {
+    const rest = await connect(values);
+    process.stdout.write(`${rest.currentToken}\n`);
+    return 0;
+  },
+
+  user: async (values, [username]) => {
+    if (username === undefined) throw new UsageError('Which user?');
+    if (!roles.includes(values.role as Role)) throw new UsageError(`--role must be one of ${roles.join(', ')}.`);
+    const lines = createInterface({ input: process.stdin });
+    const { value } = (await lines[Symbol.asyncIterator]().next()) as { value: string | undefined };
+    lines.close();
+    if (value === undefined || value.length < 8) throw new UsageError('Give a password of 8 or more characters on stdin.');
+    await saveUser(dataOf(values).users, { username, role: values.role as Role }, value);
+    return 0;
+  },
+
+  klv: async (_, files) => {
+    if (files.length === 0) throw new UsageError('Which file?');
+    for (const file of files) {
+      for await (const line of klvLines(fromCaller(file))) {
+        if (!process.stdout.write(`${line}\n`)) await new Promise((done) => process.stdout.once('drain', done));
+      }
+    }
+    return 0;
+  },
+};
+
+async function main(): Promise<number> {
+  try {
+    const { values, positionals } = parse(process.argv.slice(2));
+    const [name = '', ...words] = positionals;
+    const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+    if (values.help || !command) {
+      process.stderr.write(`${usage}\n`);
+      return values.help ? 0 : 2;
+    }
+    return await command(values, words);
+  } catch (error) {
+    const told = error instanceof UsageError || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
+    if (told) {
+      process.stderr.write(`${error.message}\n\n${usage}\n`);
+      return 2;
+    }
+    process.stderr.write(`sortie: ${error instanceof Error ? error.message : String(error)}\n`);
+    return error instanceof GatewayError ? 1 : 3;
+  }
+}
+
+// Whoever reads us has had enough, as `head` does.
+process.stdout.on('error', () => process.exit(0));
+
+process.exitCode = await main();

@@ -1,0 +1,182 @@
+// The gateway as the command line uses it: the same REST interface as everybody else's.
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { basename } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { randomUUID } from 'node:crypto';
+
+/** The job document with details, as far as it is shown. */
+export interface JobView {
+  jobId: string;
+  status: string;
+  results?: { layerId: number; serviceName: string };
+  customAttributes: {
+    sortie?: {
+      steps: { text: string; code: number; state: string; detail: string; attempt: number }[];
+      progress: number;
+      currentStep: { text: string; fraction: number | null; fps: number; remainingSeconds: number | null } | null;
+      error: { message: string } | null;
+      warnings: { message: string }[];
+    };
+  };
+}
+
+/** An error document of the gateway. */
+export class GatewayError extends Error {
+  constructor(
+    readonly code: number,
+    message: string,
+    readonly document: unknown,
+  ) {
+    super(message);
+  }
+}
+
+function checked(document: unknown): unknown {
+  if (typeof document === 'object' && document !== null && 'error' in document) {
+    const { code = 500, message = 'unknown error', details = [] } = document.error as {
+      code?: number;
+      message?: string;
+      details?: string[];
+    };
+    throw new GatewayError(code, [message, ...details].join(' '), document);
+  }
+  return document;
+}
+
+export class Rest {
+  private token = '';
+
+  constructor(readonly gateway: string) {}
+
+  get currentToken(): string {
+    return this.token;
+  }
+
+  use(token: string): void {
+    this.token = token;
+  }
+
+  private async post(path: string, form: Record<string, string>): Promise<unknown> {
+    const response = await fetch(`${this.gateway}${path}`, {
+      method: 'POST',
+      headers: this.token === '' ? {} : { authorization: `Bearer ${this.token}` },
+      body: new URLSearchParams({ f: 'json', ...form }),
+    });
+    return checked(await response.json());
+  }
+
+  async signIn(username: string, password: string, minutes: number): Promise<string> {
+    const answer = await this.post('/arcgis/rest/generateToken', { username, password, expiration: String(minutes) });
+    this.token = (answer as { token: string }).token;
+    return this.token;
+  }
+
+  /** Fine when it exists already. */
+  async createService(serviceName: string): Promise<void> {
+    try {
+      await this.post('/arcgis/admin/services/create', { service: JSON.stringify({ serviceName }) });
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.code !== 409) throw error;
+    }
+  }
+
+  /** Streams the file; memory stays flat. Gives its id. */
+  async upload(path: string, onProgress: (share: number) => void): Promise<string> {
+    const { size } = await stat(path);
+    const boundary = `sortie-${randomUUID()}`;
+    const name = basename(path).replace(/["\r\n]/g, '_');
+    const head = `--${boundary}\r\ncontent-disposition: form-data; name="f"\r\n\r\njson\r\n--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="${name}"\r\ncontent-type: application/octet-stream\r\n\r\n`;
+    const tail = `\r\n--${boundary}--\r\n`;
+    const url = new URL(`${this.gateway}/arcgis/rest/uploads/upload`);
+    const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        'content-type': `multipart/form-data; boundary=${boundary}`,
+        'content-length': Buffer.byteLength(head) + size + Buffer.byteLength(tail),
+      },
+    });
+    const answer = new Promise<unknown>((resolve, reject) => {
+      request.on('error', reject);
+      request.on('response', (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => {
+          try {
+            resolve(JSON.parse(Buffer.concat(chunks).toString()));
+          } catch (error) {
+            reject(error instanceof Error ? error : new Error(String(error)));
+          }
+        });
+      });
+    });
+    let sent = 0;
+    async function* body(): AsyncGenerator<Buffer | string> {
+      yield head;
+      for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>) {
+        sent += chunk.length;
+        onProgress(size === 0 ? 1 : sent / size);
+        yield chunk;
+      }
+      yield tail;
+    }
+    // A refusal may come before all is sent; the answer tells why.
+    await Promise.all([answer, pipeline(body, request).catch(() => undefined)]);
+    return (checked(await answer) as { fileId: string }).fileId;
+  }
+
+  async addLayer(service: string, name: string, fileIds: string[], resolutions: string): Promise<string> {
+    const createParameters = JSON.stringify({ type: 'ondemand', name, fileIds, requestedResolutions: resolutions });
+    const answer = await this.post(`/arcgis/rest/services/${service}/addLayer`, { createParameters });
+    return (answer as { jobId: string }).jobId;
+  }
+
+  /** The document exactly as it came. */
+  async jobText(jobId: string, details: boolean, format = 'json'): Promise<string> {
+    const response = await fetch(
+      `${this.gateway}/arcgis/rest/jobs/job/${encodeURIComponent(jobId)}?f=${format}${details ? '&details=true' : ''}`,
+      { headers: { authorization: `Bearer ${this.token}` } },
+    );
+    const text = await response.text();
+    checked(JSON.parse(text));
+    return text;
+  }
+
+  async job(jobId: string): Promise<JobView> {
+    return JSON.parse(await this.jobText(jobId, true)) as JobView;
+  }
+
+  /** Calls back with the job now and after each change, until it has ended; survives restarts of the gateway. */
+  async watch(jobId: string, onChange: (job: JobView) => void): Promise<JobView> {
+    for (;;) {
+      let job = await this.job(jobId);
+      onChange(job);
+      if (job.status !== 'In Progress') return job;
+      try {
+        const events = await fetch(`${this.gateway}/arcgis/rest/jobs/job/${encodeURIComponent(jobId)}/events`, {
+          headers: { authorization: `Bearer ${this.token}` },
+        });
+        for await (const chunk of events.body as unknown as AsyncIterable<Uint8Array>) {
+          if (chunk.length === 0) continue;
+          job = await this.job(jobId);
+          onChange(job);
+          if (job.status !== 'In Progress') return job;
+        }
+      } catch (error) {
+        if (error instanceof GatewayError) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+    }
+  }
+
+  jobPage(jobId: string): string {
+    return `${this.gateway}/arcgis/rest/jobs/job/${jobId}?token=${this.token}`;
+  }
+
+  layerPage(service: string, layerId: number): string {
+    return `${this.gateway}/arcgis/rest/services/${service}/VideoServer/${layerId}?token=${this.token}`;
+  }
+}
