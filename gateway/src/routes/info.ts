@@ -32,7 +32,7 @@ export function infoRoutes(app: FastifyInstance, context: Context): void {
           </ul>`,
       };
     });
-  for (const path of ['/rest', '/rest/', '/rest/info', '/admin', '/admin/', '/rest/jobs/job/:jobId/rest/info']) {
+  for (const path of ['/rest', '/rest/info', '/admin', '/rest/jobs/job/:jobId/rest/info']) {
     app.route({ method: [...both], url: `${root}${path}`, handler: info });
   }
 

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
 import type { Layer } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { call } from '@sortie/common/grpc';
+import { toRestError } from '../arcgis/errors.js';
 import { layerDocument } from '../arcgis/layer.js';
 import { tokenOf, userOf } from '../auth.js';
 import { baseUrl, type Context } from '../context.js';
@@ -31,6 +32,9 @@ function layerIdOf(text: string): number {
 /** Renditions are cached for long: nothing of a layer changes. Playlists carry tokens and are not shared. */
 const immutable = 'private, max-age=31536000, immutable';
 const perCaller = 'private, no-cache';
+
+/** HTTP statuses of failed file requests, by ArcGIS's code. */
+const fileStatus: Record<number, number> = { 400: 400, 404: 404, 498: 403, 499: 403 };
 
 export function layerRoutes(app: FastifyInstance, context: Context): void {
   const { root, ingest, tokens } = context;
@@ -76,8 +80,7 @@ export function layerRoutes(app: FastifyInstance, context: Context): void {
         return await sendFile(context, request, reply);
       } catch (thrown) {
         // Players look at the status, not into documents.
-        const error = SortieError.from(thrown);
-        void reply.code(error.code === 'NOT_FOUND' ? 404 : thrown instanceof SortieError ? 503 : 403);
+        void reply.code(fileStatus[toRestError(thrown).code] ?? 503);
         sendError(context, request, reply, thrown);
         return reply;
       }

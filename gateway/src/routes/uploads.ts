@@ -39,8 +39,8 @@ export function uploadRoutes(app: FastifyInstance, context: Context): void {
   });
 
   app.post(`${root}/rest/uploads/upload`, async (request, reply) => {
-    const { file, fields } = await receive(context, request).catch((error: unknown) => ({
-      file: Promise.reject(error instanceof Error ? error : new Error(String(error))),
+    const { file, fields } = await receive(context, request).catch((thrown: unknown) => ({
+      file: Promise.reject(brokenForm(thrown)),
       fields: new Map<string, string>(),
     }));
     // Fields of the form count like those of any other request: `f` among them.
@@ -59,6 +59,12 @@ export function uploadRoutes(app: FastifyInstance, context: Context): void {
       };
     });
   });
+}
+
+/** What the form's parser says is about the caller's form, unless the error is one of ours. */
+function brokenForm(thrown: unknown): Error {
+  if (thrown instanceof RestError || thrown instanceof SortieError) return thrown;
+  return new RestError(400, 'The form is broken; nothing was stored.', [thrown instanceof Error ? thrown.message : '']);
 }
 
 interface Received {

@@ -89,7 +89,7 @@ export class SortieError extends Error {
 }
 
 const isServiceError = (thrown: unknown): thrown is ServiceError =>
-  thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'number' && 'details' in thrown;
+  thrown instanceof Error && 'metadata' in thrown && thrown.metadata instanceof Metadata && 'code' in thrown && typeof thrown.code === 'number';
 
 const any = (type: string, value: Uint8Array): Any => ({ typeUrl: `type.googleapis.com/${type}`, value: Buffer.from(value) });
 
