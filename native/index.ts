@@ -106,6 +106,12 @@ export interface AudioResult {
   segments: Segment[];
 }
 
+/** From `mediaTime` on (until the next one), the source's timestamp is `pts90k` + (t - mediaTime) * 90000. */
+export interface ClockJump {
+  mediaTime: number;
+  pts90k: number;
+}
+
 export interface EngineResult {
   /** "cpu" or "gpu": what encoded. */
   engine: string;
@@ -118,6 +124,8 @@ export interface EngineResult {
   duration: number;
   /** Timestamp of the first picture in the source, 90 kHz ticks: the origin of the media timeline. */
   originPts90k: number;
+  /** Where the source's clock jumped after that; empty for a sound source. */
+  clockJumps: ClockJump[];
   rungs: RungResult[];
   audio: AudioResult[];
   /** Media time of the poster, or null when none was made. */

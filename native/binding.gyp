@@ -1,0 +1,45 @@
+{
+  "variables": { "sanitize%": "" },
+  "target_defaults": {
+    "cflags!": ["-fno-exceptions"],
+    "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
+    "cflags": ["-Wall", "-Wextra", "-Wno-missing-field-initializers"],
+    "cflags_cc": ["-std=c++17", "-fexceptions"],
+    "conditions": [
+      ["sanitize!=''", { "cflags": ["-g", "-fno-omit-frame-pointer", "-fsanitize=<(sanitize)"], "ldflags": ["-fsanitize=<(sanitize)"] }]
+    ]
+  },
+  "targets": [
+    {
+      "target_name": "sortie",
+      "sources": [
+        "src/addon.cc",
+        "src/audio.cc",
+        "src/common.cc",
+        "src/convert.cc",
+        "src/demux.cc",
+        "src/engine.cc",
+        "src/info.cc",
+        "src/mux.cc",
+        "src/software/decoder.cc",
+        "src/software/encoder.cc",
+        "src/software/scaler.cc",
+        "src/software/tonemap.cc",
+        "src/software/upright.cc",
+        "src/still.cc",
+        "src/task.cc",
+        "src/timeline.cc",
+        "src/verify.cc"
+      ],
+      "include_dirs": ["src", "<!@(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "__STDC_CONSTANT_MACROS"],
+      "cflags": ["<!@(pkg-config --cflags libavformat libavcodec libavfilter libswscale libswresample libavutil)"],
+      "libraries": ["<!@(pkg-config --libs libavformat libavcodec libavfilter libswscale libswresample libavutil)", "-ldl", "-pthread"]
+    },
+    {
+      "target_name": "sortie-confine",
+      "type": "executable",
+      "sources": ["src/confine/main.cc"]
+    }
+  ]
+}

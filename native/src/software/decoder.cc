@@ -1,0 +1,96 @@
+#include "software/decoder.h"
+
+extern "C" {
+#include <libavutil/pixdesc.h>
+}
+
+#include <algorithm>
+
+#include "software/surface.h"
+
+namespace sortie {
+
+namespace {
+constexpr int kMostThreads = 8;  // each holds pictures of its own
+
+int64_t durationOf(const AVFrame& frame) {
+#if LIBAVUTIL_VERSION_MAJOR >= 58
+  return frame.duration;
+#else
+  return frame.pkt_duration;
+#endif
+}
+}  // namespace
+
+SoftwareDecoder::SoftwareDecoder(const EnginePlan& plan, const AVStream& stream, int threads)
+    : plan_(plan), frame_(makeFrame()), upright_(plan.deinterlace, plan.rotation, plan.mirror, stream.time_base) {
+  const AVCodecParameters& parameters = *stream.codecpar;
+  if (static_cast<int64_t>(parameters.width) * parameters.height > plan.maxPixels)
+    throw EngineError(Code::kTooLarge, "The picture is " + std::to_string(parameters.width) + "x" +
+                                           std::to_string(parameters.height) + " pixels; at most " +
+                                           std::to_string(plan.maxPixels) + " pixels are taken.");
+  const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
+  if (!codec)
+    throw EngineError(Code::kUnsupportedCodec,
+                      std::string("No decoder for the codec ") + avcodec_get_name(parameters.codec_id) +
+                          "; convert the video to H.264 or HEVC.");
+  context_ = makeCodecContext(codec);
+  check(avcodec_parameters_to_context(context_.get(), &parameters), Code::kInternal, "Codec parameters");
+  context_->pkt_timebase = stream.time_base;
+  context_->max_pixels = plan.maxPixels;
+  context_->thread_count = std::clamp(threads, 1, kMostThreads);
+  check(avcodec_open2(context_.get(), codec, nullptr), Code::kUnsupportedCodec, "The decoder does not start");
+}
+
+void SoftwareDecoder::decode(const AVPacket* packet, const Sink& sink) {
+  for (;;) {
+    const int result = avcodec_send_packet(context_.get(), packet);
+    if (result == AVERROR(ENOMEM)) throw std::bad_alloc();
+    if (result < 0 && result != AVERROR(EAGAIN) && result != AVERROR_EOF) ++errors_;
+    receive(sink);
+    if (result != AVERROR(EAGAIN)) break;
+  }
+  const int64_t coded = static_cast<int64_t>(context_->coded_width) * context_->coded_height;
+  if (coded > plan_.maxPixels) tooLarge_ = true;
+  if (!packet) upright_.push(nullptr, [&](FramePtr frame) { emit(std::move(frame), sink); });
+}
+
+void SoftwareDecoder::receive(const Sink& sink) {
+  for (;;) {
+    const int result = avcodec_receive_frame(context_.get(), frame_.get());
+    if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return;
+    if (result == AVERROR(ENOMEM)) throw std::bad_alloc();
+    if (result < 0) {
+      // A frame thread reports damage here; the next call goes on with the next picture.
+      ++errors_;
+      continue;
+    }
+    const bool damaged = (frame_->flags & AV_FRAME_FLAG_CORRUPT) != 0 || frame_->decode_error_flags != 0;
+    if (damaged) ++errors_;
+    // Before the first sound picture there is only grey mush made of references that are not in the file.
+    if (!clean_ && (frame_->flags & AV_FRAME_FLAG_CORRUPT) != 0) continue;
+    clean_ = true;
+    if (frame_->width <= 0 || frame_->height <= 0) continue;
+    if (static_cast<int64_t>(frame_->width) * frame_->height > plan_.maxPixels) {
+      tooLarge_ = true;
+      continue;
+    }
+    FramePtr frame = makeFrame();
+    av_frame_move_ref(frame.get(), frame_.get());
+    frame->pts = frame->best_effort_timestamp;
+    // Captions and the like ride on frames; none of it is wanted in the rungs.
+    while (frame->nb_side_data > 0) av_frame_remove_side_data(frame.get(), frame->side_data[0]->type);
+    upright_.push(std::move(frame), [&](FramePtr upright) { emit(std::move(upright), sink); });
+  }
+}
+
+void SoftwareDecoder::emit(FramePtr frame, const Sink& sink) {
+  Decoded decoded;
+  decoded.pts = frame->pts;
+  decoded.duration = durationOf(*frame);
+  if (ToneMap::needed(*frame)) frame = toneMap_.apply(*frame);
+  decoded.surface = std::make_shared<HostSurface>(std::move(frame));
+  sink(std::move(decoded));
+}
+
+}  // namespace sortie

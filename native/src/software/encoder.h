@@ -1,0 +1,24 @@
+// libx264 through libavcodec.
+#pragma once
+#include "../encoder.h"
+
+namespace sortie {
+
+class SoftwareEncoder : public Encoder {
+ public:
+  explicit SoftwareEncoder(EncoderSettings settings);
+  void encode(const Picture& picture, const Sink& sink) override;
+  void finish(const Sink& sink) override;
+  const AVCodecParameters& parameters() const override { return *parameters_; }
+
+ private:
+  void open(const AVFrame& first);
+  void receive(const Sink& sink);
+
+  const EncoderSettings settings_;
+  CodecContextPtr context_;
+  ParametersPtr parameters_;
+  PacketPtr packet_;
+};
+
+}  // namespace sortie
