@@ -217,7 +217,9 @@ function addon(): Addon {
   try {
     loaded = createRequire(import.meta.url)(path) as Addon;
   } catch (cause) {
-    throw new Error(`The media engine could not be loaded from ${path}; build it with 'npm run build -w native'.`, { cause });
+    throw new Error(`The media engine could not be loaded from ${path}; build it with 'npm run build -w native'.`, {
+      cause,
+    });
   }
   return loaded;
 }

@@ -1,0 +1,62 @@
+// Every file of a folder of real and hostile videos (SORTIE_MEDIA) through the engine: it ends, in a known way.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { run, verify, type EngineFailure } from '../index.js';
+import { planFor, rung } from './support.js';
+
+const media = process.env['SORTIE_MEDIA'];
+const limitMs = 120_000;
+const known = ['OPEN_FAILED', 'NO_STREAM', 'UNSUPPORTED_CODEC', 'DECODE_FAILED', 'TOO_LARGE'];
+const videos = media ? readdirSync(media).filter((name) => !/\.(json|md|txt|klv)$/.test(name)) : [];
+
+for (const name of videos) {
+  test(`the corpus: ${name}`, async () => {
+    let plan;
+    try {
+      plan = planFor(join(media ?? '', name), {
+        deinterlace: true,
+        rungs: [rung('sd', 320, 180), rung('low', 160, 90)],
+      });
+    } catch {
+      plan = planFor(join(media ?? '', name).replace(name, 'ts_h264.ts'), {});
+      plan = { ...plan, input: join(media ?? '', name), demuxer: name.endsWith('.ts') ? 'mpegts' : 'mov' };
+    }
+    const job = run(plan, () => undefined);
+    const timer = setTimeout(() => job.cancel(), limitMs);
+    let told = '';
+    try {
+      const result = await job.result;
+      assert.ok(result.framesDecoded > 0);
+      for (const { frames, segments } of result.rungs) {
+        assert.is(frames, result.framesDecoded);
+        assert.equal(segments.map((s) => [s.start, s.duration]), result.rungs[0]?.segments.map((s) => [s.start, s.duration])); // prettier-ignore
+        segments.reduce((end, segment) => {
+          assert.ok(Math.abs(segment.start - end) < 1e-9, `gap at ${segment.path}`);
+          return segment.start + segment.duration;
+        }, 0);
+      }
+      for (const rendition of [...result.rungs, ...result.audio]) {
+        const segments = rendition.segments.map((segment) => segment.path);
+        const checked = await verify({ outputDir: plan.outputDir, initPath: rendition.initPath, segments, threads: 2 });
+        for (const [index, segment] of checked.entries()) {
+          assert.is(segment.error, null);
+          assert.ok(segment.startsWithIdr);
+          assert.ok(Math.abs(segment.firstPts - (rendition.segments[index]?.start ?? -1)) < 1e-6);
+        }
+      }
+      told = `${result.framesDecoded} pictures, ${result.duration.toFixed(3)} s, origin ${result.originPts90k}, ${result.audio.length} sound, ${result.decodeErrors} damaged ${result.warnings.join(' ')}`;
+    } catch (thrown) {
+      if (thrown instanceof assert.Assertion) throw thrown;
+      const failure = thrown as EngineFailure;
+      told = `${failure.code}: ${failure.message}`;
+      assert.ok(known.includes(failure.code), told);
+    } finally {
+      clearTimeout(timer);
+    }
+    if (process.env['SORTIE_MEDIA_TELL']) console.log(`${name}: ${told}`);
+  });
+}
+
+test.run();
