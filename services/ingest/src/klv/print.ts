@@ -1,0 +1,29 @@
+// Packets as lines of JSON, for people and scripts: `sortie klv FILE`.
+import { open } from 'node:fs/promises';
+import { SortieError } from '@sortie/common/errors';
+import { sniff, sniffBytes } from '../media/sniff.js';
+import { KlvReader, readKlvFile, type KlvContainer, type TimedPacket } from './read.js';
+
+/** Throws NOT_A_VIDEO for a file that is neither a transport stream nor KLV. */
+export async function klvContainerOf(path: string): Promise<KlvContainer> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(sniffBytes), 0, sniffBytes, 0);
+    const sniffed = sniff(buffer.subarray(0, bytesRead));
+    if (sniffed.kind === 'klv') return 'klv';
+    if (sniffed.kind === 'video' && sniffed.container.demuxer === 'mpegts') return 'mpegts';
+  } finally {
+    await file.close();
+  }
+  throw new SortieError('NOT_A_VIDEO', `${path} is neither an MPEG transport stream nor a file of KLV packets.`);
+}
+
+/** The packet without what only the reader needs. */
+export function printed({ videoPts: _, ...packet }: TimedPacket): Omit<TimedPacket, 'videoPts'> {
+  return packet;
+}
+
+export async function* klvLines(path: string): AsyncGenerator<string> {
+  const reader = new KlvReader(await klvContainerOf(path));
+  for await (const packet of readKlvFile(path, reader)) yield JSON.stringify(printed(packet));
+}

@@ -1,0 +1,110 @@
+// Telemetry of a file: every packet of every KLV stream, in the order of the file, in constant memory.
+import { createReadStream } from 'node:fs';
+import { TransportReader, type KlvStream, type TransportReport } from '../mpegts/reader.js';
+import { CarriageReader, type FramedPacket } from './carriage.js';
+import { Framer } from './framing.js';
+import { decodePacket, type KlvPacket } from './packet.js';
+
+export type KlvContainer = 'mpegts' | 'klv';
+
+export interface TimedPacket extends KlvPacket {
+  /** Number in the file, from 0. */
+  i: number;
+  pid?: number;
+  /** 33-bit PTS of its own, as sent; absent when there is none. */
+  pts?: number;
+  /** PTS of the video before it in the multiplex; absent when there is none. */
+  videoPts?: number;
+}
+
+export interface ReadReport {
+  transport: TransportReport | null;
+  junkBytes: number;
+  truncated: number;
+  sequenceErrors: number;
+}
+
+/** Gives packets as bytes come in. */
+export class KlvReader {
+  private readonly carriages = new Map<number, CarriageReader>();
+  private readonly ready: TimedPacket[] = [];
+  private readonly raw: Framer | null;
+  private readonly transport: TransportReader | null;
+  private count = 0;
+
+  constructor(container: KlvContainer) {
+    this.raw = container === 'klv' ? new Framer() : null;
+    this.transport =
+      container === 'klv'
+        ? null
+        : new TransportReader((pes) => {
+            let carriage = this.carriages.get(pes.stream.pid);
+            if (!carriage) this.carriages.set(pes.stream.pid, (carriage = new CarriageReader()));
+            for (const packet of carriage.push(pes)) this.add(packet, pes.stream.pid);
+          });
+  }
+
+  push(bytes: Buffer): TimedPacket[] {
+    this.transport?.push(bytes);
+    for (const packet of this.raw?.push(bytes) ?? []) this.add({ bytes: packet, pts: null, videoPts: null }, null);
+    return this.ready.splice(0);
+  }
+
+  end(): TimedPacket[] {
+    this.transport?.end();
+    for (const [pid, carriage] of this.carriages) for (const packet of carriage.lose()) this.add(packet, pid);
+    for (const packet of this.raw?.flush() ?? []) this.add({ bytes: packet, pts: null, videoPts: null }, null);
+    return this.ready.splice(0);
+  }
+
+  /** Streams that were declared to carry KLV, or were found to. */
+  get streams(): KlvStream[] {
+    return (this.transport?.report.streams ?? []).filter((stream) => stream.declared || this.found.has(stream.pid));
+  }
+
+  get report(): ReadReport {
+    const framers = this.raw ? [this.raw] : [...this.carriages].filter(([pid]) => this.found.has(pid)).map(([, carriage]) => carriage.framer);
+    return {
+      transport: this.transport?.report ?? null,
+      junkBytes: framers.reduce((sum, framer) => sum + framer.report.junkBytes, 0),
+      truncated: framers.reduce((sum, framer) => sum + framer.report.truncated, 0),
+      sequenceErrors: [...this.carriages.values()].reduce((sum, carriage) => sum + carriage.sequenceErrors, 0),
+    };
+  }
+
+  private readonly found = new Set<number>();
+
+  private add({ bytes, pts, videoPts }: FramedPacket, pid: number | null): void {
+    const packet: TimedPacket = { i: this.count, ...decodePacket(bytes) };
+    // Private data of any kind may hold the four bytes of a label by accident; an unknown set proves nothing.
+    const proves = packet.kind !== 'unknown' || (pid !== null && this.isDeclared(pid)) || pid === null;
+    if (!proves) return;
+    this.count++;
+    if (pid !== null) {
+      this.found.add(pid);
+      packet.pid = pid;
+      if (pts !== null) packet.pts = pts;
+      if (videoPts !== null) packet.videoPts = videoPts;
+    }
+    this.ready.push(packet);
+  }
+
+  private isDeclared(pid: number): boolean {
+    return this.transport?.report.streams.some((stream) => stream.pid === pid && stream.declared) ?? false;
+  }
+}
+
+/** Packets of a source, and the reader for its report. */
+export async function* readKlv(source: AsyncIterable<Buffer>, reader: KlvReader): AsyncGenerator<TimedPacket> {
+  for await (const chunk of source) yield* reader.push(chunk);
+  yield* reader.end();
+}
+
+const chunkBytes = 1024 * 1024;
+
+/** `bytes` limits how much of the file is read. */
+export const readKlvFile = (path: string, reader: KlvReader, bytes = Infinity): AsyncGenerator<TimedPacket> =>
+  readKlv(
+    createReadStream(path, { highWaterMark: chunkBytes, ...(Number.isFinite(bytes) ? { end: bytes - 1 } : {}) }) as AsyncIterable<Buffer>,
+    reader,
+  );
