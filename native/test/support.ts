@@ -48,6 +48,13 @@ export function probe(path: string): { demuxer: string; streams: Stream[] } {
   return { demuxer: found.format?.format_name.split(',')[0] ?? 'mov', streams: found.streams ?? [] };
 }
 
+/** The only stream of a file. */
+export function streamOf(path: string): Stream {
+  const [stream] = probe(path).streams;
+  if (!stream) throw new Error(`${path} has no stream.`);
+  return stream;
+}
+
 export const rung = (name: string, width: number, height: number): RungPlan => ({
   name,
   width,
@@ -137,7 +144,7 @@ export function pictures(path: string): { time: number; key: boolean }[] {
 export const rgb = (path: string, ...filters: string[]): Buffer =>
   execFileSync(
     'ffmpeg',
-    ['-v', 'error', '-i', path, ...(filters.length > 0 ? ['-vf', filters.join(',')] : []), '-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'],
+    ['-v', 'error', '-i', path, '-vf', ['format=gbrp', ...filters].join(','), '-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'],
     { maxBuffer: 1 << 28 },
   ); // prettier-ignore
 

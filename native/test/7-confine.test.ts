@@ -1,0 +1,88 @@
+// sortie-confine: the named files, no network, no privilege.
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { confinePath } from '../index.js';
+import { fresh, make, planFor, testPicture, x264 } from './support.js';
+
+const confine = (...args: string[]): SpawnSyncReturns<string> => spawnSync(confinePath, args, { encoding: 'utf8' });
+const told = JSON.parse(confine('--explain').stdout) as { landlock: number; files: boolean; seccomp: boolean };
+const native = dirname(dirname(dirname(confinePath)));
+const node = ['--read', process.execPath, '--read', native, '--read', join(dirname(native), 'package.json')];
+
+test('it tells what is in force', () => {
+  assert.type(told.landlock, 'number');
+  assert.is(told.seccomp, true);
+});
+
+test('files: those that are named', () => {
+  if (!told.files) return;
+  const secret = fresh('.txt');
+  writeFileSync(secret, 'secret');
+  assert.not.equal(confine('--', 'cat', secret).status, 0);
+  assert.not.equal(confine('--', 'cat', '/etc/passwd').status, 0);
+  assert.is(confine('--read', secret, '--', 'cat', secret).stdout, 'secret');
+  assert.not.equal(confine('--read', secret, '--', 'cp', '/dev/null', secret).status, 0);
+  const room = fresh('-room');
+  mkdirSync(room);
+  assert.is(confine('--write', room, '--', 'sh', '-c', `echo a > ${room}/a && mv ${room}/a ${room}/b && rm ${room}/b && mkdir ${room}/c`).status, 0); // prettier-ignore
+  assert.not.equal(confine('--write', room, '--', 'touch', `${room}-beside`).status, 0);
+  // What is written cannot be run.
+  assert.not.equal(confine('--write', room, '--', 'sh', '-c', `cp /bin/true ${room}/t && ${room}/t`).status, 0);
+});
+
+test('network: none, pairs of sockets excepted', () => {
+  const script = `
+    const results = [];
+    const { connect, createServer } = require('node:net');
+    connect(9, '127.0.0.1').on('error', (e) => results.push(e.code));
+    connect('/tmp/nowhere.sock').on('error', (e) => results.push(e.code));
+    createServer().listen(0).on('error', (e) => results.push(e.code));
+    process.on('exit', () => console.log(results.join()));`;
+  const { stdout } = confine(...node, '--', process.execPath, '-e', script);
+  assert.is(stdout.trim(), 'EACCES,EACCES,EACCES');
+});
+
+test('limits and failures', () => {
+  const room = fresh('-room');
+  mkdirSync(room);
+  assert.not.equal(confine('--write', room, '--file-size', '1000', '--', 'sh', '-c', `head -c 2000 /dev/zero > ${room}/a`).status, 0); // prettier-ignore
+  assert.is(confine('--open-files', '16', '--', 'sh', '-c', 'ulimit -n').stdout.trim(), '16');
+  assert.is(confine('--', 'sh', '-c', 'ulimit -c').stdout.trim(), '0');
+  assert.not.equal(confine('--cpu', '1', '--', 'sh', '-c', 'while :; do :; done').status, 0);
+  assert.is(confine('--', 'sh', '-c', 'exit 7').status, 7);
+  assert.is(confine('--', 'no-such-command').status, 127);
+  for (const wrong of [[], ['--'], ['--cpu'], ['--cpu', '-1', '--', 'true'], ['--wrong', '1', '--', 'true']])
+    assert.is(confine(...wrong).status, 125);
+  if (told.files) assert.is(confine('--read', '/no/such/path', '--', 'true').status, 125);
+});
+
+test('the engine runs inside, and talks to its parent', async () => {
+  const plan = planFor(make('.mp4', ...testPicture('160x90', '25', 2), ...x264));
+  const index = join(dirname(dirname(fileURLToPath(import.meta.url))), 'index.js');
+  const script = `
+    import(${JSON.stringify(index)}).then(async ({ run }) => {
+      process.on('message', async (plan) => {
+        const result = await run(plan, () => undefined).result;
+        process.send(result.framesDecoded, () => process.disconnect());
+      });
+      process.send('ready');
+    });`;
+  const child = spawn(
+    confinePath,
+    [...node, '--read', plan.input, '--write', plan.outputDir, '--', process.execPath, '-e', script],
+    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+  );
+  const frames = await new Promise((resolve, reject) => {
+    child.on('message', (message) => (message === 'ready' ? child.send(plan) : resolve(message)));
+    child.on('error', reject);
+    child.on('exit', (code) => reject(new Error(`ended with ${String(code)}`)));
+  });
+  assert.is(frames, 50);
+});
+
+test.run();
