@@ -85,7 +85,7 @@ function lastWords(stderr: string, path: string): string {
     .map((text) => text.replace(/^\[[^\]]*\]\s*/, '').trim())
     .filter((text) => text !== '')
     .at(-1);
-  return (line ?? 'it holds no stream').replaceAll(`file:${path}`, 'the file').replaceAll(path, 'the file').slice(0, 200);
+  return (line ?? 'it holds no stream').replaceAll(`file:${path}`, 'the file').replaceAll(path, 'the file').replace(/^the file: /, '').slice(0, 200);
 }
 
 type Json = Record<string, unknown>;

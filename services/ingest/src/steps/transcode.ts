@@ -34,9 +34,6 @@ export async function transcode(run: Run, source: Source, info: StreamInfo, plan
     run.progress(progressOf(progress, info, source.file.sizeBytes, (performance.now() - began) / 1000)),
   );
   for (const warning of result.warnings) run.warn('SOURCE_MENDED', warning);
-  if (result.decodeErrors > 0) {
-    run.warn('SOURCE_DAMAGED', `${result.decodeErrors} damaged places in the video were passed over.`);
-  }
   const lost = plan.audio.length - result.audio.length;
   if (lost > 0) run.warn('AUDIO_UNREADABLE', `${lost} of ${plan.audio.length} sound tracks could not be decoded and are left out.`);
   return result;

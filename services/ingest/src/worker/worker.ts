@@ -56,14 +56,17 @@ export async function startWorker(settings: WorkerSettings, log: Logger): Promis
   const parts: Parts = { settings, name, jobs, storage, catalogue: new Catalogue(storage), log };
   const stopping = new AbortController();
 
+  let working: Promise<void> | null = null;
+
   const loop = (async () => {
     while (!stopping.signal.aborted) {
       try {
         const consumer = await workConsumer(nats);
         const message = await consumer.next({ expires: queueWaitMs });
         if (message && stopping.signal.aborted) message.nak();
-        else if (message) await handle(parts, message, stopping.signal);
+        else if (message) await (working = handle(parts, message, stopping.signal));
       } catch (error) {
+        if (stopping.signal.aborted) break;
         log.debug({ err: error }, 'the work queue does not answer');
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
@@ -74,9 +77,10 @@ export async function startWorker(settings: WorkerSettings, log: Logger): Promis
   return {
     stop: async () => {
       stopping.abort(handedBack);
+      await working;
       // A waiting pull ends with the connection.
-      await Promise.race([loop, new Promise((resolve) => setTimeout(resolve, queueWaitMs + pauseMs))]);
       await nats.close();
+      await loop;
       jobs.close();
     },
   };

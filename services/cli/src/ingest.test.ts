@@ -1,0 +1,171 @@
+// The main job from upload to layer, through the real services, on a generated flight.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import HLS from 'hls-parser';
+import { generateFlight } from '@sortie/ingest/sample/flight';
+import { klvLines } from '@sortie/ingest/klv/print';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { JobView } from './rest.js';
+import { publish, startSortie, type TestSortie } from './testing/sortie.js';
+
+interface Context {
+  sortie: TestSortie;
+  flight: string;
+}
+
+const it = suite<Context>('ingest');
+
+it.before(async (context) => {
+  // Slow enough that there is a middle to interrupt.
+  context.sortie = await startSortie({ SORTIE_PRESET: 'slow' });
+  context.flight = join(context.sortie.directory, 'flight.ts');
+  await generateFlight(context.flight, { seconds: 9, width: 640, height: 360, fps: 30 });
+});
+it.after(async ({ sortie }) => {
+  await sortie.stop();
+});
+
+const ended = ({ rest }: TestSortie, jobId: string): Promise<JobView> => rest.watch(jobId, () => undefined);
+const texts = (job: JobView): string[] => (JSON.parse(JSON.stringify(job)) as { messages: string[] }).messages;
+
+/** Waits until the job is inside its transcode. */
+async function transcoding({ rest }: TestSortie, jobId: string): Promise<void> {
+  for (let round = 0; round < 600; round++) {
+    const step = (await rest.job(jobId)).customAttributes.sortie?.currentStep;
+    if (step?.text.startsWith('Transcoding')) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error('the transcode never began');
+}
+
+it('a flight becomes a layer: all steps, playable renditions, telemetry that fits', async ({ sortie, flight }) => {
+  const job = await ended(sortie, await publish(sortie, flight, 'Whole', 'sd,hd'));
+  assert.is(job.status, 'COMPLETED', JSON.stringify(job.customAttributes.sortie?.error));
+  assert.is(texts(job).length, 16);
+  assert.is(texts(job)[6], 'Transcoding with CPU');
+  assert.ok(job.customAttributes.sortie?.warnings.some(({ message }) => message.startsWith('hd was asked for')));
+
+  const layer = join(sortie.data.storage, 'layers/whole/0');
+  HLS.setOptions({ strictMode: true });
+  const abr = HLS.parse(await readFile(join(layer, 'ABR.m3u8'), 'utf8')) as HLS.types.MasterPlaylist;
+  assert.is(abr.variants.length, 1);
+  const [variant] = abr.variants;
+  assert.equal(variant?.resolution, { width: 640, height: 360 });
+  assert.match(variant?.codecs ?? '', /^avc1\.64[0-9a-f]{4},mp4a\.40\.2$/);
+
+  // An independent player counts what is there.
+  const probe = (path: string, select: string): string[] =>
+    execFileSync('ffprobe', ['-v', 'error', '-select_streams', select, '-show_entries', 'packet=pts_time,flags', '-of', 'csv=p=0', path], { encoding: 'utf8' })
+      .trim()
+      .split('\n');
+  const frames = probe(join(layer, variant?.uri ?? ''), 'v:0').map((line) => line.split(','));
+  assert.is(frames.length, 270);
+  const keys = frames.filter(([, flags]) => flags?.startsWith('K')).map(([time]) => Number(time));
+  assert.equal(keys, [0, 2, 4, 6, 8]);
+
+  const packets = (await readFile(join(layer, 'telemetry/packets.ndjson'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as { time: number; timestamp_us: number });
+  assert.is(packets.length, 90);
+  packets.forEach(({ time }, index) => assert.ok(Math.abs(time - index / 10) < 1 / 30, `packet ${index} at ${time}`));
+  let sent = 0;
+  for await (const line of klvLines(flight)) {
+    assert.is((JSON.parse(line) as { timestamp_us: number }).timestamp_us, packets[sent]?.timestamp_us);
+    sent++;
+  }
+  const manifest = JSON.parse(await readFile(join(layer, 'manifest.json'), 'utf8')) as { files: { path: string }[] };
+  const files = (await readdir(layer, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  assert.is(manifest.files.length + 1, files.length, 'everything stored is in the manifest');
+  assert.equal(readdirSync(join(sortie.data.root, 'work')), [], 'nothing temporary is left');
+});
+
+it('cancel in the middle of the encode ends the job and leaves no layer', async ({ sortie, flight }) => {
+  const jobId = await publish(sortie, flight, 'Cancelled');
+  await transcoding(sortie, jobId);
+  await fetch(`${sortie.rest.gateway}/arcgis/rest/jobs/job/${jobId}/cancel`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${sortie.rest.currentToken}` },
+    body: new URLSearchParams({ f: 'json' }),
+  });
+  const job = await ended(sortie, jobId);
+  assert.is(job.status, 'CANCELLED');
+  assert.is(texts(job).at(-1), 'Ingest Cancelled');
+  assert.equal(readdirSync(join(sortie.data.root, 'work')), []);
+});
+
+const enginePids = (data: string): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+        return command.includes('engine/child.js') && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]?.endsWith('node') === true && cwdOf(pid).startsWith(data);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+const cwdOf = (pid: string): string => spawnSync('readlink', [`/proc/${pid}/cwd`], { encoding: 'utf8' }).stdout.trim();
+
+it('an engine that is killed costs one attempt, and the job is completed', async ({ sortie, flight }) => {
+  const jobId = await publish(sortie, flight, 'Killed');
+  await transcoding(sortie, jobId);
+  let pids: number[] = [];
+  for (let round = 0; round < 200 && pids.length === 0; round++) {
+    pids = enginePids(sortie.data.root);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.ok(pids.length > 0, 'the engine runs in a process of its own');
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  const job = await ended(sortie, jobId);
+  assert.is(job.status, 'COMPLETED');
+  assert.ok(texts(job).some((text) => text.startsWith('Transcoding with CPU failed and is tried again')));
+  assert.is(texts(job).filter((text) => text === 'Starting Ingest').length, 1);
+});
+
+it('what is no video fails at the right step with a reason, and nothing else is harmed', async ({ sortie, flight }) => {
+  const cases: [string, Buffer | string, string][] = [
+    ['empty.mp4', '', 'Probing Video Codec failed: The file is empty.'],
+    ['noise.ts', Buffer.alloc(70_000, 0xa5), 'Probing Video Codec failed: The file is not a video'],
+    ['list.mp4', '#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n', 'Probing Video Codec failed: The file is an HLS playlist'],
+    ['cut.ts', readFileSync(flight).subarray(0, 188 * 12), 'failed:'],
+  ];
+  for (const [name, content, reason] of cases) {
+    const path = join(sortie.directory, name);
+    await writeFile(path, content);
+    const job = await ended(sortie, await publish(sortie, path, 'Bad'));
+    assert.is(job.status, 'FAILED', name);
+    assert.match(texts(job).at(-1) ?? '', reason, name);
+  }
+});
+
+it.run();
+
+// The corpus of real and hostile files, where it lies beside the checkout: outcomes as reviewed.
+const media = process.env['SORTIE_MEDIA'];
+if (media !== undefined) {
+  const corpus = suite<{ sortie: TestSortie }>('corpus');
+  const expectation = new URL('../corpus.expected.json', import.meta.url);
+  const expected = JSON.parse(readFileSync(expectation, 'utf8')) as Record<string, string>;
+  const outcomes: Record<string, string> = {};
+
+  corpus.before(async (context) => {
+    context.sortie = await startSortie();
+  });
+  corpus.after(async ({ sortie }) => {
+    await sortie.stop();
+    for (const [file, outcome] of Object.entries(outcomes)) process.stdout.write(`corpus: ${file.padEnd(36)} ${outcome}\n`);
+    if (process.env['SORTIE_CORPUS_WRITE'] === 'true') await writeFile(expectation, `${JSON.stringify(outcomes, null, 2)}\n`);
+  });
+  for (const file of readdirSync(media).sort()) {
+    if (/\.(json|txt|md)$/.test(file)) continue;
+    corpus(file, async ({ sortie }) => {
+      const job = await ended(sortie, await publish(sortie, join(media, file), `F_${file.replace(/\W/g, '_')}`));
+      const outcome = job.status === 'COMPLETED' ? job.status : `${job.status}: ${texts(job).at(-1) ?? ''}`;
+      outcomes[file] = outcome;
+      if (process.env['SORTIE_CORPUS_WRITE'] !== 'true') assert.is(outcome, expected[file]);
+    });
+  }
+  corpus.run();
+}

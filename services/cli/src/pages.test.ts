@@ -1,0 +1,115 @@
+// The pages in a real browser: the job as it runs, and the layer as it plays.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { generateFlight } from '@sortie/ingest/sample/flight';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { publish, startSortie, type TestSortie } from './testing/sortie.js';
+
+interface Context {
+  sortie: TestSortie;
+  browser: Browser;
+  page: Page;
+  /** What the browser complained about: errors of scripts, refusals of the content policy. */
+  complaints: string[];
+}
+
+const it = suite<Context>('pages');
+/** Where pictures of the pages go, when somebody wants to look at them. */
+const pictures = process.env['SORTIE_PICTURES'];
+
+it.before(async (context) => {
+  context.sortie = await startSortie({ SORTIE_PRESET: 'slow' });
+  context.browser = await chromium.launch({
+    executablePath: process.env['SORTIE_CHROMIUM'] ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required'],
+  });
+  context.page = await context.browser.newPage({ viewport: { width: 1100, height: 1000 } });
+  context.complaints = [];
+  context.page.on('pageerror', (error) => context.complaints.push(error.message));
+  context.page.on('console', (message) => {
+    if (message.type() === 'error') context.complaints.push(message.text());
+  });
+});
+it.after(async ({ sortie, browser }) => {
+  await browser.close();
+  await sortie.stop();
+});
+
+const shoot = async (page: Page, name: string): Promise<void> => {
+  if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+};
+
+it('the job page shows the steps as they come, without a reload', async ({ sortie, page, complaints }) => {
+  const flight = join(sortie.directory, 'flight.ts');
+  await generateFlight(flight, { seconds: 12, width: 640, height: 360, fps: 30 });
+  const jobId = await publish(sortie, flight, 'Shown', 'sd');
+  await page.goto(sortie.rest.jobPage(jobId));
+  await page.evaluate('window.loadedOnce = true');
+  await page.waitForSelector('.step.running:has-text("Transcoding with CPU")');
+  await shoot(page, 'job-running');
+  await page.waitForSelector('#status[data-status="COMPLETED"]', { timeout: 120_000 });
+  assert.is(await page.evaluate('window.loadedOnce'), true, 'the page was not loaded again');
+  assert.is(await page.locator('.step.succeeded').count(), 16);
+  assert.is(await page.locator('#messages li').count(), 16);
+  await shoot(page, 'job');
+  await page.click('#layer a');
+  await page.waitForSelector('#video');
+  assert.equal(complaints, []);
+});
+
+it('the layer plays, with its telemetry of the moment', async ({ sortie, page, complaints }) => {
+  await page.goto(sortie.rest.layerPage('Shown', 0));
+  const packets = (await readFile(join(sortie.data.storage, 'layers/shown/0/telemetry/packets.ndjson'), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { time: number; items: { tag: number; value: number }[] });
+  // Three moments, the last in the third segment.
+  for (const moment of [1.05, 5.55, 9.25]) {
+    await page.evaluate(`(() => { const video = document.getElementById('video'); video.pause(); video.currentTime = ${moment}; })()`);
+    await page.waitForFunction(`(() => { const video = document.getElementById('video'); return !video.seeking && video.readyState >= 2 && Math.abs(video.currentTime - ${moment}) < 0.05; })()`, null, { timeout: 30_000 });
+    const cue = (await page
+      .waitForFunction(
+        `(() => { for (const track of document.getElementById('video').textTracks) { const cue = track.activeCues && track.activeCues[0]; if (cue) return cue.text; } return null; })()`,
+        null,
+        { timeout: 30_000 },
+      )
+      .then((handle) => handle.jsonValue())) as string;
+    const { source, data } = JSON.parse(cue) as { source: string; data: { tagId: number; value: { tagId: number; value: number }[] }[] };
+    assert.is(source, 'EsriVideoServer');
+    const packet = packets.findLast(({ time }) => time <= moment);
+    for (const tag of [13, 14]) {
+      const shown = data[0]?.value.find((entry) => entry.tagId === 10_000 + tag)?.value;
+      assert.is(shown, packet?.items.find((item) => item.tag === tag)?.value, `item ${tag} at ${moment} s`);
+    }
+  }
+  await page.evaluate(`(() => { const video = document.getElementById('video'); video.muted = true; video.currentTime = 0; return video.play(); })()`);
+  await page.waitForFunction(`document.getElementById('video').currentTime > 1.5`, null, { timeout: 30_000 });
+  const played = (await page.evaluate(
+    `(() => { const video = document.getElementById('video'); return { width: video.videoWidth, height: video.videoHeight, frames: video.getVideoPlaybackQuality().totalVideoFrames, duration: video.duration }; })()`,
+  )) as { width: number; height: number; frames: number; duration: number };
+  assert.equal([played.width, played.height], [640, 360]);
+  assert.ok(played.frames > 20);
+  assert.ok(Math.abs(played.duration - 12) < 0.1, `duration ${played.duration}`);
+  assert.ok((await page.locator('#telemetry dt').count()) > 20);
+  await page.hover('#seek');
+  await page.waitForSelector('#preview:not([hidden])');
+  await shoot(page, 'player');
+  assert.equal(complaints, []);
+});
+
+it('a failed job shows its failing step at a glance', async ({ sortie, page, complaints }) => {
+  const { writeFile } = await import('node:fs/promises');
+  const path = join(sortie.directory, 'words.mp4');
+  await writeFile(path, 'these are only words '.repeat(100));
+  const jobId = await publish(sortie, path, 'Broken');
+  await page.goto(sortie.rest.jobPage(jobId));
+  await page.waitForSelector('#status[data-status="FAILED"]');
+  assert.match((await page.locator('.step.failed .text').textContent()) ?? '', 'Probing Video Codec');
+  assert.match((await page.locator('#failure').textContent()) ?? '', 'not a video');
+  await shoot(page, 'job-failed');
+  assert.equal(complaints, []);
+});
+
+it.run();
