@@ -52,7 +52,7 @@ void AudioTrack::openEncoder() {
   encoder_->bit_rate = plan_.bitrate;
   encoder_->time_base = {1, plan_.sampleRate};
   encoder_->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
-#if LIBAVCODEC_VERSION_MAJOR >= 62
+#if LIBAVCODEC_VERSION_MAJOR >= 61
   encoder_->profile = AV_PROFILE_AAC_LOW;
 #else
   encoder_->profile = FF_PROFILE_AAC_LOW;

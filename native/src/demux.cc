@@ -42,8 +42,6 @@ int Demuxer::readBytes(void* opaque, uint8_t* buffer, int size) {
     if (count < 0) return AVERROR(errno);
     if (count == 0) return AVERROR_EOF;
     self->position_ += count;
-    if (self->position_ > self->furthest_.load(std::memory_order_relaxed))
-      self->furthest_.store(self->position_, std::memory_order_relaxed);
     return static_cast<int>(count);
   }
 }
@@ -162,6 +160,9 @@ bool Demuxer::read(AVPacket* packet) {
       continue;
     }
     failures_ = 0;
+    if (packet->pos >= 0)
+      furthest_.store(std::max(furthest_.load(std::memory_order_relaxed), packet->pos + packet->size),
+                      std::memory_order_relaxed);
     const auto index = static_cast<size_t>(packet->stream_index);
     if (index >= wanted_.size() || !wanted_[index]) continue;
     straighten(packet);

@@ -26,6 +26,7 @@ class Demuxer {
 
   /** Timestamps mean nothing: elementary streams. */
   bool untimed() const;
+  /** How far into the file the packets came; a reader's detours (an index at the end) do not count. */
   int64_t bytesRead() const { return furthest_.load(std::memory_order_relaxed); }
   /** Continuous clock (90 kHz) to the container's own, as it is stored. */
   int64_t sourceClock(int64_t ticks) const;

@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { info, type EnginePlan, type EngineResult } from '../index.js';
-import { engine, joined, make, pictures, planFor, streamOf, rgb, rung, testPicture, tone, x264 } from './support.js';
+import { engine, joined, make, pictures, planFor, rung, streamOf, testPicture, tone, x264, yuv } from './support.js';
 
 const two = [rung('hd', 320, 180), rung('sd', 160, 90)];
 
@@ -118,7 +118,7 @@ for (const [name, options] of sources) {
       const made = joined(plan, result.rungs[0] ?? { initPath: '', segments: [] });
       assert.is(streamOf(made).pix_fmt, 'yuv420p');
       assert.is(streamOf(made).color_space, 'bt709');
-      const [a, b] = [rgb(file, 'scale=160:90:flags=area'), rgb(made, 'scale=160:90:flags=area')];
+      const [a, b] = [yuv(file, 'scale=160:90:flags=area'), yuv(made, 'scale=160:90:flags=area')];
       let sum = 0;
       for (const [index, value] of a.entries()) sum += Math.abs(value - (b[index] ?? 0));
       assert.ok(sum / a.length < 2, `mean difference ${sum / a.length}`);

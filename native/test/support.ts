@@ -140,13 +140,15 @@ export function pictures(path: string): { time: number; key: boolean }[] {
   return all.map(({ time, key }) => ({ time: time - first, key }));
 }
 
-/** One decoded picture as packed 8-bit RGB. */
-export const rgb = (path: string, ...filters: string[]): Buffer =>
-  execFileSync(
-    'ffmpeg',
-    ['-v', 'error', '-i', path, '-vf', ['format=gbrp', ...filters].join(','), '-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'],
-    { maxBuffer: 1 << 28 },
-  ); // prettier-ignore
+const picture = (path: string, format: string, filters: string[]): Buffer =>
+  execFileSync('ffmpeg', ['-v', 'error', '-i', path, '-vf', filters.join(','), '-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', format, '-'], {
+    maxBuffer: 1 << 28,
+  }); // prettier-ignore
+/** The first decoded picture as packed 8-bit RGB. */
+export const rgb = (path: string, ...filters: string[]): Buffer => picture(path, 'rgb24', ['format=gbrp', ...filters]);
+/** The same as planes of 8-bit luma and chroma in standard range, without a detour over RGB, which clips. */
+export const yuv = (path: string, ...filters: string[]): Buffer =>
+  picture(path, 'yuv420p', ['format=yuv420p', ...filters]);
 
 /** Sound of a file, one channel of floats. */
 export function samples(path: string): Float32Array {

@@ -36,8 +36,15 @@ void Upright::build(const AVFrame& frame) {
   if (!graph_) throw std::bad_alloc();
   graph_->nb_threads = 1;
   char arguments[256];
+#if LIBAVFILTER_VERSION_MAJOR >= 10
+  // Since FFmpeg 7 matrix and range are negotiated too; left open, a converter may be put in.
+  std::snprintf(arguments, sizeof arguments,
+                "video_size=%dx%d:pix_fmt=%d:time_base=%d/%d:pixel_aspect=1/1:colorspace=%d:range=%d", frame.width,
+                frame.height, frame.format, timeBase_.num, timeBase_.den, frame.colorspace, frame.color_range);
+#else
   std::snprintf(arguments, sizeof arguments, "video_size=%dx%d:pix_fmt=%d:time_base=%d/%d:pixel_aspect=1/1", frame.width,
                 frame.height, frame.format, timeBase_.num, timeBase_.den);
+#endif
   check(avfilter_graph_create_filter(&source_, avfilter_get_by_name("buffer"), "in", arguments, nullptr, graph_.get()),
         Code::kInternal, "The filter graph's source");
   check(avfilter_graph_create_filter(&sink_, avfilter_get_by_name("buffersink"), "out", nullptr, nullptr, graph_.get()),
@@ -59,6 +66,8 @@ void Upright::build(const AVFrame& frame) {
   width_ = frame.width;
   height_ = frame.height;
   format_ = frame.format;
+  colorspace_ = frame.colorspace;
+  range_ = frame.color_range;
 }
 
 void Upright::push(FramePtr frame, const Sink& sink) {
@@ -66,8 +75,9 @@ void Upright::push(FramePtr frame, const Sink& sink) {
     if (frame) sink(std::move(frame));
     return;
   }
-  const bool changed =
-      frame && graph_ && (frame->width != width_ || frame->height != height_ || frame->format != format_);
+  const bool changed = frame && graph_ &&
+                       (frame->width != width_ || frame->height != height_ || frame->format != format_ ||
+                        frame->colorspace != colorspace_ || frame->color_range != range_);
   if ((!frame || changed) && graph_) {
     check(av_buffersrc_add_frame(source_, nullptr), Code::kInternal, "The filter graph's end");
     pull(sink);

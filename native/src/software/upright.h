@@ -36,6 +36,8 @@ class Upright {
   int width_ = 0;
   int height_ = 0;
   int format_ = -1;
+  int colorspace_ = -1;
+  int range_ = -1;
 };
 
 }  // namespace sortie
