@@ -71,7 +71,15 @@ it('the job resource answers in html, json and pjson, at both addresses, to GET 
   const token = site.token('ana');
   const json = await ask(jobUrl(site, jobId, `?f=json&token=${token}`));
   assert.is(json.status, 200);
-  assert.equal(Object.keys(json.json), ['jobId', 'inputs', 'messages', 'type', 'status', 'username', 'customAttributes']);
+  assert.equal(Object.keys(json.json), [
+    'jobId',
+    'inputs',
+    'messages',
+    'type',
+    'status',
+    'username',
+    'customAttributes',
+  ]);
   assert.equal((json.json['inputs'] as Json)['requestedResolutions'], 'sd,hd');
   const pretty = await ask(jobUrl(site, jobId, `?f=pjson&token=${token}`));
   assert.is(pretty.text, JSON.stringify(json.json, null, 2));
@@ -93,7 +101,9 @@ it('an unknown format is a 400 on a page, as in ArcGIS', async ({ site }) => {
   assert.match(reply.text, 'Code: 400');
 });
 
-it('tokens are taken from the query, a form, and both headers; without one it is 499, with a wrong one 498', async ({ site }) => {
+it('tokens are taken from the query, a form, and both headers; without one it is 499, with a wrong one 498', async ({
+  site,
+}) => {
   const jobId = await newJob(site);
   const token = site.token('ana');
   const url = jobUrl(site, jobId, '?f=json');
@@ -102,7 +112,10 @@ it('tokens are taken from the query, a form, and both headers; without one it is
   shaped(await ask(`${url}&token=nonsense`), 498);
   const old = site.tokens.issue({ username: 'ana', role: 'publisher' }, Date.now() - 1, { kind: 'none' });
   shaped(await ask(`${url}&token=${old}`), 498);
-  const bound = site.tokens.issue({ username: 'ana', role: 'publisher' }, Date.now() + 1e5, { kind: 'referer', value: 'referer' });
+  const bound = site.tokens.issue({ username: 'ana', role: 'publisher' }, Date.now() + 1e5, {
+    kind: 'referer',
+    value: 'referer',
+  });
   shaped(await ask(`${url}&token=${bound}`), 498);
   for (const init of [
     { headers: { authorization: `Bearer ${token}` } },
@@ -169,17 +182,33 @@ it('events come with their numbers and go on after Last-Event-ID', async ({ site
     return [...reply.text.matchAll(/^id: (\d+)$/gm)].map((match) => Number(match[1]));
   };
   const live = read({});
-  await call(jobs.reportStep.bind(jobs), { lease: lease as Lease, step: Step.STEP_START, state: StepState.STEP_STATE_RUNNING, engine: Engine.ENGINE_UNSPECIFIED, detail: '', warnings: [] });
+  await call(jobs.reportStep.bind(jobs), {
+    lease: lease as Lease,
+    step: Step.STEP_START,
+    state: StepState.STEP_STATE_RUNNING,
+    engine: Engine.ENGINE_UNSPECIFIED,
+    detail: '',
+    warnings: [],
+  });
   await call(jobs.finishAttempt.bind(jobs), { lease, outcome: Outcome.OUTCOME_SUCCEEDED, error: undefined });
   const all = await live;
-  assert.equal(all, all.map((_, index) => index + 1));
+  assert.equal(
+    all,
+    all.map((_, index) => index + 1),
+  );
   assert.equal(await read({ 'last-event-id': '3' }), all.slice(3));
 });
 
 it('generateToken gives a token in milliseconds, under both roots, and takes no wrong password', async ({ site }) => {
   for (const path of ['/arcgis/admin/generateToken', '/arcgis/rest/generateToken']) {
     const before = Date.now();
-    const { json } = await post(`${site.url}${path}`, { f: 'json', username: 'ana', password, client: 'requestip', expiration: '5' });
+    const { json } = await post(`${site.url}${path}`, {
+      f: 'json',
+      username: 'ana',
+      password,
+      client: 'requestip',
+      expiration: '5',
+    });
     const left = Number(json['expires']) - before;
     assert.ok(left > 290_000 && left < 330_000);
     assert.ok((await ask(`${site.url}/arcgis/rest/jobs?f=json&token=${String(json['token'])}`)).json['jobs']);
@@ -194,7 +223,13 @@ it('generateToken gives a token in milliseconds, under both roots, and takes no 
   shaped(await post(url, { f: 'json', username: 'ana', password, client: 'referer' }), 400);
   shaped(await post(url, { f: 'json', username: 'ana', password, expiration: 'soon' }), 400);
   shaped(await ask(`${url}?f=json&username=ana&password=${encodeURIComponent(password)}`), 405);
-  const referer = await post(url, { f: 'json', username: 'ana', password, client: 'referer', referer: 'http://app.example.com' });
+  const referer = await post(url, {
+    f: 'json',
+    username: 'ana',
+    password,
+    client: 'referer',
+    referer: 'http://app.example.com',
+  });
   const jobs = `${site.url}/arcgis/rest/jobs?f=json&token=${String(referer.json['token'])}`;
   shaped(await ask(jobs), 498);
   assert.ok((await ask(jobs, { headers: { referer: 'http://app.example.com/x' } })).json['jobs']);
@@ -211,7 +246,10 @@ it('signing in on a page leads back to it, and to no other site', async ({ site 
   const list = await ask(`${site.url}/arcgis/rest/jobs?f=json`, { headers: { cookie } });
   assert.ok(list.json['jobs']);
   // A cookie reads; it never acts.
-  shaped(await post(`${site.url}/arcgis/admin/services/create`, { f: 'json', service: '{"serviceName":"X"}' }, { cookie }), 499);
+  shaped(
+    await post(`${site.url}/arcgis/admin/services/create`, { f: 'json', service: '{"serviceName":"X"}' }, { cookie }),
+    499,
+  );
   for (const next of ['https://evil.org/', '//evil.org', '/arcgis/\\evil']) {
     const other = await post(`${site.url}/arcgis/rest/signIn`, { username: 'ana', password, next });
     assert.is(other.headers.get('location'), '/arcgis/rest');
@@ -239,7 +277,10 @@ const upload = ({ url }: Site, form: FormData, query = ''): Promise<Reply> =>
   ask(`${url}/arcgis/rest/uploads/upload${query}`, { method: 'POST', body: form });
 
 it('an upload gives the four documented keys; the token may stand in the form', async ({ site }) => {
-  const reply = await upload(site, uploadForm(Buffer.alloc(18_800, 0x47), 'Über "Flug".ts', { f: 'json', token: site.token('ana'), description: 'd' }));
+  const reply = await upload(
+    site,
+    uploadForm(Buffer.alloc(18_800, 0x47), 'Über "Flug".ts', { f: 'json', token: site.token('ana'), description: 'd' }),
+  );
   assert.equal(Object.keys(reply.json), ['date', 'fileName', 'committed', 'fileId'], reply.text);
   assert.match(String(reply.json['fileId']), /^i[0-9a-f-]{36}$/);
 });
@@ -257,7 +298,13 @@ it('bad uploads are told clearly and leave the gateway well', async ({ site }) =
   const url = `${site.url}/arcgis/rest/uploads/upload${query}`;
   shaped(await post(url, { description: 'not multipart' }), 400);
   const broken = { method: 'POST', headers: { 'content-type': 'multipart/form-data; boundary=b' } };
-  shaped(await ask(url, { ...broken, body: '--b\r\ncontent-disposition: form-data; name="file"; filename="a.ts"\r\n\r\nhalf' }), 400);
+  shaped(
+    await ask(url, {
+      ...broken,
+      body: '--b\r\ncontent-disposition: form-data; name="file"; filename="a.ts"\r\n\r\nhalf',
+    }),
+    400,
+  );
   shaped(await ask(url, { ...broken, body: 'no form at all' }), 400);
   const huge = new FormData();
   huge.append('description', 'x'.repeat(200_000));
@@ -282,16 +329,22 @@ it('a client that goes away in the middle of an upload leaves nothing', async ({
   });
   const files = async (): Promise<number> => {
     let count = 0;
-    for (const id of await site.storage.children('uploads')) count += (await site.storage.children(`uploads/${id}`)).length > 0 && !before.includes(id) ? 1 : 0;
+    for (const id of await site.storage.children('uploads'))
+      count += (await site.storage.children(`uploads/${id}`)).length > 0 && !before.includes(id) ? 1 : 0;
     return count;
   };
-  for (let round = 0; round < 100 && (await files()) > 0; round++) await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let round = 0; round < 100 && (await files()) > 0; round++)
+    await new Promise((resolve) => setTimeout(resolve, 20));
   assert.is(await files(), 0);
 });
 
 async function published(site: Site, name: string): Promise<string> {
   const token = site.token('ana');
-  await post(`${site.url}/arcgis/admin/services/create`, { f: 'json', token, service: JSON.stringify({ serviceName: name }) });
+  await post(`${site.url}/arcgis/admin/services/create`, {
+    f: 'json',
+    token,
+    service: JSON.stringify({ serviceName: name }),
+  });
   const { json } = await upload(site, uploadForm(Buffer.alloc(1880, 0x47), 'a.ts'), `?f=json&token=${token}`);
   return String(json['fileId']);
 }
@@ -299,14 +352,17 @@ async function published(site: Site, name: string): Promise<string> {
 it('services are created, listed, and their names asked for', async ({ site }) => {
   const token = site.token('ana');
   const name = `S${randomBytes(3).toString('hex')}`;
-  const create = (service: string): Promise<Reply> => post(`${site.url}/arcgis/admin/services/create`, { f: 'json', token, service });
+  const create = (service: string): Promise<Reply> =>
+    post(`${site.url}/arcgis/admin/services/create`, { f: 'json', token, service });
   assert.equal((await create(JSON.stringify({ serviceName: name }))).json, { status: 'success' });
   shaped(await create(JSON.stringify({ serviceName: name.toLowerCase() })), 409);
   shaped(await create(JSON.stringify({ serviceName: '../x' })), 400);
   shaped(await create('not json'), 400);
   shaped(await create('[1]'), 400);
   const available = async (serviceName: string): Promise<unknown> =>
-    (await post(`${site.url}/arcgis/rest/services/isServiceNameAvailable`, { f: 'json', token, serviceName })).json['available'];
+    (await post(`${site.url}/arcgis/rest/services/isServiceNameAvailable`, { f: 'json', token, serviceName })).json[
+      'available'
+    ];
   assert.is(await available(name), false);
   assert.is(await available(`${name}x`), true);
   const list = await ask(`${site.url}/arcgis/rest/services?f=json&num=1&token=${token}`);
@@ -321,7 +377,11 @@ it('services are created, listed, and their names asked for', async ({ site }) =
 it('addLayer begins a job; wrong ones are refused with the reason', async ({ site }) => {
   const fileId = await published(site, 'Adding');
   const add = (create: unknown, user = 'ana', service = 'Adding'): Promise<Reply> =>
-    post(`${site.url}/arcgis/rest/services/${service}/addLayer`, { f: 'json', token: site.token(user), createParameters: typeof create === 'string' ? create : JSON.stringify(create) });
+    post(`${site.url}/arcgis/rest/services/${service}/addLayer`, {
+      f: 'json',
+      token: site.token(user),
+      createParameters: typeof create === 'string' ? create : JSON.stringify(create),
+    });
   const good = { type: 'ondemand', name: 'Flight', dataSource: { fileIds: fileId, requestedResolutions: 'SD | hd' } };
   const reply = await add(good);
   assert.is(reply.json['success'], true, reply.text);
@@ -353,11 +413,22 @@ it('files of a layer are delivered with types, ranges and tokens', async ({ site
     { path: 'ABR.m3u8', sizeBytes: playlist.length, sha256: 'a'.repeat(64) },
     { path: 'video/sd/00001.m4s', sizeBytes: 10, sha256: 'b'.repeat(64) },
   ];
-  const layer = { ...Layer.fromJSON({}), serviceName: 'Shown', name: 'Flight', durationSeconds: 10, sourceWidth: 640, sourceHeight: 360 };
-  await site.storage.put('layers/shown/0/manifest.json', JSON.stringify({ version: 1, layer: Layer.toJSON(layer), files }));
+  const layer = {
+    ...Layer.fromJSON({}),
+    serviceName: 'Shown',
+    name: 'Flight',
+    durationSeconds: 10,
+    sourceWidth: 640,
+    sourceHeight: 360,
+  };
+  await site.storage.put(
+    'layers/shown/0/manifest.json',
+    JSON.stringify({ version: 1, layer: Layer.toJSON(layer), files }),
+  );
   const token = site.token('vera');
   const base = `${site.url}/arcgis/rest/services/Shown/VideoServer/0`;
-  const get = (path: string, headers: Record<string, string> = {}): Promise<Reply> => ask(`${base}/${path}`, { headers: { authorization: `Bearer ${token}`, ...headers } });
+  const get = (path: string, headers: Record<string, string> = {}): Promise<Reply> =>
+    ask(`${base}/${path}`, { headers: { authorization: `Bearer ${token}`, ...headers } });
 
   const { json } = await ask(`${base}?f=json&token=${token}`);
   assert.equal(json['connectionUrl'], { hls: `${base}/ABR.m3u8` });
@@ -384,14 +455,19 @@ it('files of a layer are delivered with types, ranges and tokens', async ({ site
   ];
   for (const [range, status, text, contentRange] of cases) {
     const reply = await get(segment, { range });
-    assert.equal([reply.status, reply.text, reply.headers.get('content-range') ?? ''], [status, text, contentRange], range);
+    assert.equal(
+      [reply.status, reply.text, reply.headers.get('content-range') ?? ''],
+      [status, text, contentRange],
+      range,
+    );
   }
   const head = await ask(`${base}/${segment}`, { method: 'HEAD', headers: { authorization: `Bearer ${token}` } });
   assert.equal([head.status, head.headers.get('content-length')], [200, '10']);
   const etag = head.headers.get('etag') ?? '';
   assert.is((await get(segment, { 'if-none-match': etag })).status, 304);
   assert.is((await ask(`${base}/${segment}`)).status, 403);
-  for (const path of ['manifest.json', '..%2f..%2f..%2fusers.json', 'video/sd/', '%00']) assert.is((await get(path)).status, 404, path);
+  for (const path of ['manifest.json', '..%2f..%2f..%2fusers.json', 'video/sd/', '%00'])
+    assert.is((await get(path)).status, 404, path);
   const page = await ask(`${base}?token=${token}`);
   assert.match(page.text, 'player.js');
 });

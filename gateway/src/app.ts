@@ -27,7 +27,14 @@ export async function newApp(context: Context, trustProxy: boolean): Promise<Fas
   });
   await app.register(formbody, { bodyLimit: formBytes });
   await app.register(multipart, {
-    limits: { fields: 50, fieldSize: 64 * 1024, files: 4, parts: 60, headerPairs: 100, fileSize: Number.MAX_SAFE_INTEGER },
+    limits: {
+      fields: 50,
+      fieldSize: 64 * 1024,
+      files: 4,
+      parts: 60,
+      headerPairs: 100,
+      fileSize: Number.MAX_SAFE_INTEGER,
+    },
   });
 
   app.addHook('onRequest', async (_, reply) => {

@@ -7,7 +7,8 @@ import { parameter, parametersOf } from './parameters.js';
 
 export const cookieName = 'sortie_token';
 
-const bearer = (header: unknown): string => /^Bearer\s+(\S+)$/i.exec(typeof header === 'string' ? header : '')?.[1] ?? '';
+const bearer = (header: unknown): string =>
+  /^Bearer\s+(\S+)$/i.exec(typeof header === 'string' ? header : '')?.[1] ?? '';
 
 function cookie(request: FastifyRequest): string {
   // A page of another site must not be able to act with it.

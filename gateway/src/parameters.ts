@@ -30,7 +30,8 @@ export function requiredParameter(parameters: Parameters, name: string): string 
   return value;
 }
 
-export const flag = (parameters: Parameters, name: string): boolean => parameter(parameters, name).toLowerCase() === 'true';
+export const flag = (parameters: Parameters, name: string): boolean =>
+  parameter(parameters, name).toLowerCase() === 'true';
 
 /** A parameter that holds a JSON object. */
 export function jsonParameter(parameters: Parameters, name: string): Record<string, unknown> {

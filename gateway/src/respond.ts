@@ -34,7 +34,13 @@ const jsonAddress = (request: FastifyRequest): string => {
   return `${path}?${parameters.toString()}`;
 };
 
-function sendPage(context: Context, request: FastifyRequest, reply: FastifyReply, answer: Required<Answer>, json: boolean): void {
+function sendPage(
+  context: Context,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: Required<Answer>,
+  json: boolean,
+): void {
   void reply
     .header('content-type', 'text/html; charset=utf-8')
     .header('content-security-policy', contentSecurityPolicy)
@@ -86,7 +92,10 @@ export async function respond(
 export function sendError(context: Context, request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
   const error = toRestError(thrown);
   if (error.code >= 500) {
-    context.log.error({ path: request.url.split('?')[0], err: thrown instanceof Error ? (thrown.cause ?? thrown) : thrown }, 'request failed');
+    context.log.error(
+      { path: request.url.split('?')[0], err: thrown instanceof Error ? (thrown.cause ?? thrown) : thrown },
+      'request failed',
+    );
   }
   const format = formatOf(parametersOf(request)) ?? 'html';
   if (format !== 'html') {

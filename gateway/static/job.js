@@ -19,7 +19,12 @@ function stepLine(step) {
   const line = make('li', `step ${step.state}`);
   const mark = make('span', 'mark');
   mark.setAttribute('aria-hidden', 'true');
-  line.append(mark, make('span', 'text', step.text), make('span', 'code', step.code), make('span', 'detail', step.detail));
+  line.append(
+    mark,
+    make('span', 'text', step.text),
+    make('span', 'code', step.code),
+    make('span', 'detail', step.detail),
+  );
   return line;
 }
 
@@ -46,9 +51,10 @@ function show(job) {
     element('results').textContent = `${serviceName} / ${layerId} (${layerName})`;
     const root = location.pathname.split('/rest/')[0];
     element('layer').hidden = false;
-    element('layer').firstElementChild.href = `${root}/rest/services/${encodeURIComponent(serviceName)}/VideoServer/${layerId}${
-      token ? `?token=${encodeURIComponent(token)}` : ''
-    }`;
+    element('layer').firstElementChild.href =
+      `${root}/rest/services/${encodeURIComponent(serviceName)}/VideoServer/${layerId}${
+        token ? `?token=${encodeURIComponent(token)}` : ''
+      }`;
   }
   pace(details.currentStep);
 }

@@ -12,10 +12,10 @@ function fail(text) {
 }
 
 if (Hls.isSupported()) {
-  // Cues are read by us and not drawn over the picture.
-  const hls = new Hls({ renderTextTracksNatively: true, subtitleDisplay: false, enableWorker: false });
-  hls.on(Hls.Events.MANIFEST_PARSED, () => {
-    if (hls.subtitleTracks.length > 0) hls.subtitleTrack = 0;
+  const hls = new Hls({ enableWorker: false });
+  // Cues are read by us and not drawn over the picture: a hidden track is loaded, a disabled one is not.
+  video.textTracks.addEventListener('addtrack', ({ track }) => {
+    track.mode = 'hidden';
   });
   hls.on(Hls.Events.LEVEL_SWITCHED, (_, { level }) => {
     const { width, height } = hls.levels[level];
@@ -89,7 +89,19 @@ if (times.length > 0) {
     const time = share * Number(previews.dataset.duration);
     let tile = 0;
     while (tile + 1 < times.length && times[tile + 1] <= time) tile++;
-    canvas.getContext('2d').drawImage(sheet, (tile % columns) * width, Math.floor(tile / columns) * height, width, height, 0, 0, width, height);
+    canvas
+      .getContext('2d')
+      .drawImage(
+        sheet,
+        (tile % columns) * width,
+        Math.floor(tile / columns) * height,
+        width,
+        height,
+        0,
+        0,
+        width,
+        height,
+      );
     canvas.style.left = `${Math.max(0, Math.min(seek.clientWidth - width, event.offsetX - width / 2))}px`;
     canvas.hidden = false;
   });

@@ -93,7 +93,12 @@ test('a job in the middle has the steps so far and no results', () => {
 });
 
 test('a failed job ends with the failing step and the reason, and never says "failed" as its status', () => {
-  const error = { code: 'NO_VIDEO_STREAM', message: 'The file holds no video.', step: Step.STEP_PROBE_VIDEO, retryable: false };
+  const error = {
+    code: 'NO_VIDEO_STREAM',
+    message: 'The file holds no video.',
+    step: Step.STEP_PROBE_VIDEO,
+    retryable: false,
+  };
   const steps = [run(Step.STEP_START, 3), run(Step.STEP_PROBE_VIDEO, 5, { state: StepState.STEP_STATE_FAILED })];
   const document = jobDocument(job({ state: State.STATE_FAILED, steps, error }), false);
   assert.is(document.status, 'FAILED');
@@ -144,12 +149,28 @@ test('a cancelled job says so', () => {
 
 test('details are there only when asked for', () => {
   assert.not('sortie' in jobDocument(job({}), false).customAttributes);
-  const progress = { step: Step.STEP_TRANSCODE, fraction: 0.5, frames: 10, fps: 20, mediaTime: undefined, remaining: { seconds: 3, nanos: 5e8 } };
+  const progress = {
+    step: Step.STEP_TRANSCODE,
+    fraction: 0.5,
+    frames: 10,
+    fps: 20,
+    mediaTime: undefined,
+    remaining: { seconds: 3, nanos: 5e8 },
+  };
   const steps = [run(Step.STEP_TRANSCODE, 3, { state: StepState.STEP_STATE_RUNNING })];
-  const attempts = [{ number: 1, worker: 'w', startTime: undefined, endTime: undefined, error: undefined, endSequence: 0 }];
+  const attempts = [
+    { number: 1, worker: 'w', startTime: undefined, endTime: undefined, error: undefined, endSequence: 0 },
+  ];
   const { sortie } = jobDocument(job({ state: State.STATE_RUNNING, steps, progress, attempts }), true).customAttributes;
   assert.is(sortie?.progress, 0.45);
-  assert.equal(sortie?.currentStep, { text: 'Transcoding with GPU', fraction: 0.5, frames: 10, fps: 20, mediaSeconds: 0, remainingSeconds: 3.5 });
+  assert.equal(sortie?.currentStep, {
+    text: 'Transcoding with GPU',
+    fraction: 0.5,
+    frames: 10,
+    fps: 20,
+    mediaSeconds: 0,
+    remainingSeconds: 3.5,
+  });
 });
 
 test.run();

@@ -37,7 +37,13 @@ export interface JobDetails {
   /** 0 to 1 over the whole job. */
   progress: number;
   currentStep: CurrentStep | null;
-  attempts: { number: number; worker: string; startTime: string | null; endTime: string | null; error: JobError | null }[];
+  attempts: {
+    number: number;
+    worker: string;
+    startTime: string | null;
+    endTime: string | null;
+    error: JobError | null;
+  }[];
   error: JobError | null;
   warnings: { code: string; message: string }[];
   createTime: string | null;

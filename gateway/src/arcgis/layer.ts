@@ -121,7 +121,9 @@ export const serviceSummary = (service: Service): Record<string, unknown> => ({
       created: layer.createTime?.getTime() ?? null,
       description: layer.description,
       sourceFile: layer.sourceFileName,
-      sourceFilesInfo: [{ size: layer.sourceSizeBytes, name: layer.sourceFileName, id: '0', contentType: `video/${layer.container}` }],
+      sourceFilesInfo: [
+        { size: layer.sourceSizeBytes, name: layer.sourceFileName, id: '0', contentType: `video/${layer.container}` },
+      ],
       id: layer.layerId,
       name: layer.name,
     })),

@@ -42,7 +42,8 @@ export function stepMessage(step: Step, engine: Engine): Message {
   return message;
 }
 
-const stepName = (step: Step, engine: Engine): string => byStep.has(step) ? stepMessage(step, engine).text : 'The job';
+const stepName = (step: Step, engine: Engine): string =>
+  byStep.has(step) ? stepMessage(step, engine).text : 'The job';
 
 export const failedMessage = (step: Step, engine: Engine, why: string): Message => ({
   text: `${stepName(step, engine)} failed: ${why}`,

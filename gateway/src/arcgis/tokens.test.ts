@@ -16,8 +16,20 @@ test('a token gives its user until it expires', () => {
 test('a token that was touched, or of another key, gives nobody', () => {
   const token = issue();
   const [payload = '', signature = ''] = token.split('.');
-  const other = Buffer.from(JSON.stringify({ u: 'root', r: 'administrator', x: 1e15, b: { kind: 'none' } })).toString('base64url');
-  for (const wrong of ['', '.', 'x', payload, `${payload}.`, `${other}.${signature}`, `${token}x`, `${token}.x`, 'a'.repeat(10_000)]) {
+  const other = Buffer.from(JSON.stringify({ u: 'root', r: 'administrator', x: 1e15, b: { kind: 'none' } })).toString(
+    'base64url',
+  );
+  for (const wrong of [
+    '',
+    '.',
+    'x',
+    payload,
+    `${payload}.`,
+    `${other}.${signature}`,
+    `${token}x`,
+    `${token}.x`,
+    'a'.repeat(10_000),
+  ]) {
     assert.is(tokens.check(wrong, nobody, 0), null, wrong.slice(0, 20));
   }
   assert.is(new Tokens(randomBytes(32)).check(token, nobody, 0), null);

@@ -46,7 +46,12 @@ export class Tokens {
     const given = Buffer.from(signature, 'base64url');
     const expected = this.sign(text);
     if (rest !== undefined || given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
-    const { u: username, r: role, x: expires, b: binding } = JSON.parse(Buffer.from(text, 'base64url').toString()) as Payload;
+    const {
+      u: username,
+      r: role,
+      x: expires,
+      b: binding,
+    } = JSON.parse(Buffer.from(text, 'base64url').toString()) as Payload;
     if (expires <= now || !roles.includes(role)) return null;
     if (binding.kind === 'ip' && !sameAddress(binding.value, presented.ip)) return null;
     if (binding.kind === 'referer' && !sameReferer(binding.value, presented.referer)) return null;

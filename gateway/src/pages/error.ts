@@ -2,8 +2,10 @@
 import type { RestError } from '../arcgis/errors.js';
 import { html, type Html } from './html.js';
 
-export const errorPage = ({ code, message, details }: RestError): Html => html`
-  <h1>Error</h1>
-  <p class="failure">Error: ${message}</p>
-  <p>Code: ${code}</p>
-  <ul>${details.map((detail) => html`<li>${detail}</li>`)}</ul>`;
+export const errorPage = ({ code, message, details }: RestError): Html =>
+  html` <h1>Error</h1>
+    <p class="failure">Error: ${message}</p>
+    <p>Code: ${code}</p>
+    <ul>
+      ${details.map((detail) => html`<li>${detail}</li>`)}
+    </ul>`;

@@ -23,30 +23,50 @@ export function jobPage({ document, layerPath }: JobPage): Html {
   const { inputs, customAttributes } = document;
   const details = customAttributes.sortie;
   const error = details?.error;
-  return html`
-    <h1>Job <code>${document.jobId}</code></h1>
+  return html` <h1>Job <code>${document.jobId}</code></h1>
     <p class="status" id="status" data-status="${document.status}" role="status">${document.status}</p>
-    <div class="bar"><progress id="progress" max="1" value="${details?.progress ?? 0}" aria-label="Progress of the job"></progress>
-      <span id="pace"></span></div>
+    <div class="bar">
+      <progress id="progress" max="1" value="${details?.progress ?? 0}" aria-label="Progress of the job"></progress>
+      <span id="pace"></span>
+    </div>
     <p id="failure" class="failure" ${error ? '' : hidden}>${error?.message ?? ''}</p>
     <p id="layer" ${layerPath === null ? hidden : ''}><a class="button" href="${layerPath ?? ''}">Play the layer</a></p>
     <section>
       <h2>Steps</h2>
-      <ol id="steps" class="steps">${details?.steps.map(stepLine) ?? []}</ol>
-      <ul id="notes" class="notes">${details?.warnings.map(({ message }) => html`<li>${message}</li>`) ?? []}</ul>
+      <ol id="steps" class="steps">
+        ${details?.steps.map(stepLine) ?? []}
+      </ol>
+      <ul id="notes" class="notes">
+        ${details?.warnings.map(({ message }) => html`<li>${message}</li>`) ?? []}
+      </ul>
     </section>
     <section>
       <h2>Job</h2>
       <dl>
-        <dt>Type</dt><dd>${document.type}</dd>
-        <dt>User</dt><dd>${document.username}</dd>
-        <dt>Service</dt><dd>${inputs.serviceUrl}</dd>
-        <dt>Service item</dt><dd>${inputs.serviceItemId}</dd>
-        <dt>Requested resolutions</dt><dd>${inputs.requestedResolutions === '' ? 'those that the source fills' : inputs.requestedResolutions}</dd>
-        <dt>Files</dt><dd>${inputs.fileIds}</dd>
-        <dt>New layer</dt><dd>${customAttributes.newLayerId}</dd>
-        <dt>Results</dt><dd id="results">${document.results ? `${document.results.serviceName} / ${document.results.layerId} (${document.results.layerName})` : '–'}</dd>
-        <dt>Messages</dt><dd id="messages"><ol>${document.messages.map((text, index) => html`<li>${text} <span class="code">${customAttributes.messageCodes[index]}</span></li>`)}</ol></dd>
+        <dt>Type</dt>
+        <dd>${document.type}</dd>
+        <dt>User</dt>
+        <dd>${document.username}</dd>
+        <dt>Service</dt>
+        <dd>${inputs.serviceUrl}</dd>
+        <dt>Service item</dt>
+        <dd>${inputs.serviceItemId}</dd>
+        <dt>Requested resolutions</dt>
+        <dd>${inputs.requestedResolutions === '' ? 'those that the source fills' : inputs.requestedResolutions}</dd>
+        <dt>Files</dt>
+        <dd>${inputs.fileIds}</dd>
+        <dt>New layer</dt>
+        <dd>${customAttributes.newLayerId}</dd>
+        <dt>Results</dt>
+        <dd id="results">
+          ${document.results ? `${document.results.serviceName} / ${document.results.layerId} (${document.results.layerName})` : '–'}
+        </dd>
+        <dt>Messages</dt>
+        <dd id="messages">
+          <ol>
+            ${document.messages.map((text, index) => html`<li>${text} <span class="code">${customAttributes.messageCodes[index]}</span></li>`)}
+          </ol>
+        </dd>
       </dl>
     </section>`;
 }

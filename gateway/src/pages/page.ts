@@ -25,7 +25,8 @@ export const contentSecurityPolicy = [
   "script-src 'self'",
   "style-src 'self'",
   "img-src 'self' data:",
-  "media-src 'self' blob:",
+  // hls.js makes text tracks out of data:,WEBVTT.
+  "media-src 'self' blob: data:",
   "connect-src 'self'",
   "worker-src 'self' blob:",
   "form-action 'self'",
@@ -47,7 +48,9 @@ export const page = ({ title, root, crumbs, json, query, body, scripts }: Page):
       <body>
         <header>
           <a class="brand" href="${root}/rest${query}">Sortie</a>
-          <nav aria-label="Path">${crumbs.map(({ text, path }) => html`<a href="${root}${path}${query}">${text}</a>`)}</nav>
+          <nav aria-label="Path">
+            ${crumbs.map(({ text, path }) => html`<a href="${root}${path}${query}">${text}</a>`)}
+          </nav>
           ${json === null ? '' : html`<a class="json" href="${json}">JSON</a>`}
         </header>
         <main>${body}</main>

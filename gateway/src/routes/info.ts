@@ -22,14 +22,14 @@ export function infoRoutes(app: FastifyInstance, context: Context): void {
           fullVersion,
           authInfo: { isTokenBasedSecurity: true, tokenServicesUrl: `${baseUrl(context, request)}/rest/generateToken` },
         },
-        body: () => html`
-          <h1>Services Directory</h1>
-          <ul class="resources">
-            <li><a href="${root}/rest/services${query}">Services</a></li>
-            <li><a href="${root}/rest/jobs${query}">Jobs</a></li>
-            <li><a href="${root}/rest/uploads${query}">Uploads</a></li>
-            <li><a href="${root}/rest/info${query}">Info</a></li>
-          </ul>`,
+        body: () =>
+          html` <h1>Services Directory</h1>
+            <ul class="resources">
+              <li><a href="${root}/rest/services${query}">Services</a></li>
+              <li><a href="${root}/rest/jobs${query}">Jobs</a></li>
+              <li><a href="${root}/rest/uploads${query}">Uploads</a></li>
+              <li><a href="${root}/rest/info${query}">Info</a></li>
+            </ul>`,
       };
     });
   for (const path of ['/rest', '/rest/info', '/admin', '/rest/jobs/job/:jobId/rest/info']) {
@@ -56,7 +56,13 @@ export function infoRoutes(app: FastifyInstance, context: Context): void {
         return {
           title: 'Self',
           crumbs: [{ text: 'Home', path: '/rest' }],
-          document: { currentVersion, fullVersion, maxFileUploadSize: Math.floor(context.maxUploadBytes / 1024 / 1024), username, role },
+          document: {
+            currentVersion,
+            fullVersion,
+            maxFileUploadSize: Math.floor(context.maxUploadBytes / 1024 / 1024),
+            username,
+            role,
+          },
         };
       }),
   });

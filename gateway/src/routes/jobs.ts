@@ -23,7 +23,10 @@ const keepAliveMs = 15_000;
 
 export function jobRoutes(app: FastifyInstance, context: Context): void {
   const { root, jobs, tokens } = context;
-  const crumbs = [{ text: 'Home', path: '/rest' }, { text: 'jobs', path: '/rest/jobs' }];
+  const crumbs = [
+    { text: 'Home', path: '/rest' },
+    { text: 'jobs', path: '/rest/jobs' },
+  ];
 
   /** Seen by its owner and by administrators; for others there is no such job. */
   async function visible(jobId: string, user: User): Promise<Job> {
@@ -79,17 +82,33 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
             jobs: documents.map(({ jobId, status, type, username }) => ({ jobId, status, type, username })),
             nextPageToken: page.nextPageToken,
           },
-          body: () => html`
-            <h1>Jobs</h1>
-            <table><thead><tr><th>Job</th><th>Status</th><th>Last message</th><th>User</th><th>Created</th></tr></thead>
-            <tbody>${documents.map(
-              (document, index) => html`<tr>
-                <td><a href="${root}/rest/jobs/job/${document.jobId}${query}"><code>${document.jobId}</code></a></td>
-                <td data-status="${document.status}">${document.status}</td>
-                <td>${document.messages.at(-1)}</td><td>${document.username}</td>
-                <td>${page.jobs[index]?.createTime?.toISOString()}</td>
-              </tr>`,
-            )}</tbody></table>`,
+          body: () =>
+            html` <h1>Jobs</h1>
+              <table>
+                <thead>
+                  <tr>
+                    <th>Job</th>
+                    <th>Status</th>
+                    <th>Last message</th>
+                    <th>User</th>
+                    <th>Created</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  ${documents.map(
+                    (document, index) =>
+                      html`<tr>
+                        <td>
+                          <a href="${root}/rest/jobs/job/${document.jobId}${query}"><code>${document.jobId}</code></a>
+                        </td>
+                        <td data-status="${document.status}">${document.status}</td>
+                        <td>${document.messages.at(-1)}</td>
+                        <td>${document.username}</td>
+                        <td>${page.jobs[index]?.createTime?.toISOString()}</td>
+                      </tr>`,
+                  )}
+                </tbody>
+              </table>`,
         };
       }),
   });

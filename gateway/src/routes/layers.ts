@@ -25,7 +25,8 @@ const largestLayerId = 2 ** 31 - 1;
 /** Throws NOT_FOUND for what is no layer number. */
 function layerIdOf(text: string): number {
   const layerId = /^\d{1,10}$/.test(text) ? Number(text) : Infinity;
-  if (layerId > largestLayerId) throw new SortieError('NOT_FOUND', 'There is no such layer: layers have numbers from 0 on.');
+  if (layerId > largestLayerId)
+    throw new SortieError('NOT_FOUND', 'There is no such layer: layers have numbers from 0 on.');
   return layerId;
 }
 
@@ -88,7 +89,11 @@ export function layerRoutes(app: FastifyInstance, context: Context): void {
   });
 }
 
-async function sendFile(context: Context, request: FastifyRequest<FilePath>, reply: FastifyReply): Promise<FastifyReply> {
+async function sendFile(
+  context: Context,
+  request: FastifyRequest<FilePath>,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const { service: serviceName, layer } = request.params;
   const file = { serviceName, layerId: layerIdOf(layer), path: request.params['*'] };
   const playlist = file.path.endsWith('.m3u8');
@@ -111,7 +116,10 @@ async function sendFile(context: Context, request: FastifyRequest<FilePath>, rep
     if (request.method === 'HEAD') return reply.header('content-length', info.sizeBytes).send();
   }
 
-  const { info, data } = await readLayerFile(context.ingest, { ...file, ...(range ?? { offset: 0, length: undefined }) });
+  const { info, data } = await readLayerFile(context.ingest, {
+    ...file,
+    ...(range ?? { offset: 0, length: undefined }),
+  });
   void reply.headers({
     'content-type': info.contentType,
     'cache-control': playlist ? perCaller : immutable,
@@ -123,7 +131,9 @@ async function sendFile(context: Context, request: FastifyRequest<FilePath>, rep
       data.destroy();
       return reply.code(416).header('content-range', `bytes */${info.sizeBytes}`).send();
     }
-    void reply.code(206).header('content-range', `bytes ${info.offset}-${info.offset + info.length - 1}/${info.sizeBytes}`);
+    void reply
+      .code(206)
+      .header('content-range', `bytes ${info.offset}-${info.offset + info.length - 1}/${info.sizeBytes}`);
   }
   return reply.header('content-length', info.length).send(data);
 }
@@ -135,7 +145,9 @@ export function withToken(playlist: string, token: string): string {
     .split('\n')
     .map((line) => {
       if (line === '') return line;
-      return line.startsWith('#') ? line.replace(/URI="([^"]*)"/, (_, uri: string) => `URI="${uri}${query}"`) : line + query;
+      return line.startsWith('#')
+        ? line.replace(/URI="([^"]*)"/, (_, uri: string) => `URI="${uri}${query}"`)
+        : line + query;
     })
     .join('\n');
 }

@@ -65,7 +65,10 @@ export function layerRequestOf(parameters: Parameters): LayerRequest {
 
 export function serviceRoutes(app: FastifyInstance, context: Context): void {
   const { root, ingest, tokens } = context;
-  const crumbs = [{ text: 'Home', path: '/rest' }, { text: 'services', path: '/rest/services' }];
+  const crumbs = [
+    { text: 'Home', path: '/rest' },
+    { text: 'services', path: '/rest/services' },
+  ];
 
   app.route({
     method: both,
@@ -75,7 +78,10 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
         userOf(request, tokens);
         const parameters = parametersOf(request);
         const start = Math.max(1, Math.trunc(Number(parameter(parameters, 'start') || 1)) || 1);
-        const num = Math.min(1000, Math.max(1, Math.trunc(Number(parameter(parameters, 'num') || defaultNum)) || defaultNum));
+        const num = Math.min(
+          1000,
+          Math.max(1, Math.trunc(Number(parameter(parameters, 'num') || defaultNum)) || defaultNum),
+        );
         const found = await pageOfServices(context, start, num);
         const query = tokenQuery(request);
         return {
@@ -88,14 +94,17 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
             nextStart: start + num <= found.total ? start + num : -1,
             services: found.services.map(serviceSummary),
           },
-          body: () => html`
-            <h1>Services</h1>
-            <ul class="resources">
-              ${found.services.map(
-                ({ serviceName, layers }) =>
-                  html`<li><a href="${root}/rest/services/${serviceName}/VideoServer${query}">${serviceName}</a> (VideoServer), ${layers.length} layers</li>`,
-              )}
-            </ul>`,
+          body: () =>
+            html` <h1>Services</h1>
+              <ul class="resources">
+                ${found.services.map(
+                  ({ serviceName, layers }) =>
+                    html`<li>
+                      <a href="${root}/rest/services/${serviceName}/VideoServer${query}">${serviceName}</a>
+                      (VideoServer), ${layers.length} layers
+                    </li>`,
+                )}
+              </ul>`,
         };
       }),
   });
@@ -160,17 +169,20 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
           title: service.serviceName,
           crumbs: [...crumbs, { text: `${service.serviceName} (VideoServer)`, path }],
           document: serviceDocument(service, url),
-          body: () => html`
-            <h1>${service.serviceName}</h1>
-            <p>${service.description}</p>
-            <ul class="layers">
-              ${service.layers.map(
-                (layer) => html`<li>
-                  <a href="${root}${path}/${layer.layerId}${query}"><img src="${root}${path}/${layer.layerId}/poster.jpg${query}" alt="" loading="lazy" />
-                  ${layer.name} (${layer.layerId})</a>
-                </li>`,
-              )}
-            </ul>`,
+          body: () =>
+            html` <h1>${service.serviceName}</h1>
+              <p>${service.description}</p>
+              <ul class="layers">
+                ${service.layers.map(
+                  (layer) =>
+                    html`<li>
+                      <a href="${root}${path}/${layer.layerId}${query}"
+                        ><img src="${root}${path}/${layer.layerId}/poster.jpg${query}" alt="" loading="lazy" />
+                        ${layer.name} (${layer.layerId})</a
+                      >
+                    </li>`,
+                )}
+              </ul>`,
         };
       }),
   });

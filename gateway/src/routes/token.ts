@@ -58,7 +58,10 @@ export function tokenRoutes(app: FastifyInstance, context: Context): void {
 
   const generate = (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
     respond(context, request, reply, async () => {
-      const crumbs = [{ text: 'Home', path: '/rest' }, { text: 'Generate Token', path: '/rest/generateToken' }];
+      const crumbs = [
+        { text: 'Home', path: '/rest' },
+        { text: 'Generate Token', path: '/rest/generateToken' },
+      ];
       const parameters = parametersOf(request);
       const asked = parameters.has('username') || parameters.has('user');
       if (request.method === 'GET' && !asked) {
@@ -103,14 +106,29 @@ export function tokenRoutes(app: FastifyInstance, context: Context): void {
   });
 }
 
-const generateForm = (root: string): ReturnType<typeof html> => html`
-  <h1>Generate Token</h1>
-  <form method="post" action="${root}/rest/generateToken" class="sign-in">
-    <label>User name <input name="username" autocomplete="username" required /></label>
-    <label>Password <input name="password" type="password" autocomplete="current-password" required /></label>
-    <label>Client <select name="client"><option value="requestip">this address</option><option value="referer">referer</option></select></label>
-    <label>Referer <input name="referer" /></label>
-    <label>Expiration, minutes <input name="expiration" type="number" value="${defaultMinutes}" min="1" max="${maxMinutes}" /></label>
-    <label>Format <select name="f"><option>html</option><option>json</option></select></label>
-    <button>Generate</button>
-  </form>`;
+const generateForm = (root: string): ReturnType<typeof html> =>
+  html` <h1>Generate Token</h1>
+    <form method="post" action="${root}/rest/generateToken" class="sign-in">
+      <label>User name <input name="username" autocomplete="username" required /></label>
+      <label>Password <input name="password" type="password" autocomplete="current-password" required /></label>
+      <label
+        >Client
+        <select name="client">
+          <option value="requestip">this address</option>
+          <option value="referer">referer</option>
+        </select></label
+      >
+      <label>Referer <input name="referer" /></label>
+      <label
+        >Expiration, minutes
+        <input name="expiration" type="number" value="${defaultMinutes}" min="1" max="${maxMinutes}"
+      /></label>
+      <label
+        >Format
+        <select name="f">
+          <option>html</option>
+          <option>json</option>
+        </select></label
+      >
+      <button>Generate</button>
+    </form>`;

@@ -14,7 +14,10 @@ const longestField = 4_096;
 
 export function uploadRoutes(app: FastifyInstance, context: Context): void {
   const { root } = context;
-  const crumbs = [{ text: 'Home', path: '/rest' }, { text: 'uploads', path: '/rest/uploads' }];
+  const crumbs = [
+    { text: 'Home', path: '/rest' },
+    { text: 'uploads', path: '/rest/uploads' },
+  ];
 
   app.route({
     method: ['GET', 'POST'],
@@ -27,13 +30,18 @@ export function uploadRoutes(app: FastifyInstance, context: Context): void {
           title: 'Uploads',
           crumbs,
           document: { operations: ['upload'], maxFileUploadSize: Math.floor(context.maxUploadBytes / 1024 / 1024) },
-          body: () => html`
-            <h1>Uploads</h1>
-            <form method="post" enctype="multipart/form-data" action="${root}/rest/uploads/upload${query}" class="sign-in">
-              <label>Description <input name="description" /></label>
-              <label>File <input type="file" name="file" required /></label>
-              <button>Upload</button>
-            </form>`,
+          body: () =>
+            html` <h1>Uploads</h1>
+              <form
+                method="post"
+                enctype="multipart/form-data"
+                action="${root}/rest/uploads/upload${query}"
+                class="sign-in"
+              >
+                <label>Description <input name="description" /></label>
+                <label>File <input type="file" name="file" required /></label>
+                <button>Upload</button>
+              </form>`,
         };
       }),
   });
@@ -145,7 +153,6 @@ async function sendFile(context: Context, part: MultipartFile, header: UploadHea
   let sizeBytes = 0;
   try {
     for await (const chunk of part.file as AsyncIterable<Buffer>) {
-      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by the answer
       if (settled) break;
       for (let at = 0; at < chunk.length; at += chunkBytes) {
         await write({ part: { $case: 'data', value: chunk.subarray(at, at + chunkBytes) } });
@@ -154,7 +161,9 @@ async function sendFile(context: Context, part: MultipartFile, header: UploadHea
     }
   } catch (cause) {
     call.cancel();
-    throw new RestError(400, 'The upload broke off or its form is broken; nothing was stored.', [String((cause as Error).message)]);
+    throw new RestError(400, 'The upload broke off or its form is broken; nothing was stored.', [
+      String((cause as Error).message),
+    ]);
   }
   await write({ part: { $case: 'finish', value: { sizeBytes } } });
   call.end();

@@ -58,7 +58,11 @@ it('a flight becomes a layer: all steps, playable renditions, telemetry that fit
 
   // An independent player counts what is there.
   const probe = (path: string, select: string): string[] =>
-    execFileSync('ffprobe', ['-v', 'error', '-select_streams', select, '-show_entries', 'packet=pts_time,flags', '-of', 'csv=p=0', path], { encoding: 'utf8' })
+    execFileSync(
+      'ffprobe',
+      ['-v', 'error', '-select_streams', select, '-show_entries', 'packet=pts_time,flags', '-of', 'csv=p=0', path],
+      { encoding: 'utf8' },
+    )
       .trim()
       .split('\n');
   const frames = probe(join(layer, variant?.uri ?? ''), 'v:0').map((line) => line.split(','));
@@ -66,7 +70,10 @@ it('a flight becomes a layer: all steps, playable renditions, telemetry that fit
   const keys = frames.filter(([, flags]) => flags?.startsWith('K')).map(([time]) => Number(time));
   assert.equal(keys, [0, 2, 4, 6, 8]);
 
-  const packets = (await readFile(join(layer, 'telemetry/packets.ndjson'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as { time: number; timestamp_us: number });
+  const packets = (await readFile(join(layer, 'telemetry/packets.ndjson'), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { time: number; timestamp_us: number });
   assert.is(packets.length, 90);
   packets.forEach(({ time }, index) => assert.ok(Math.abs(time - index / 10) < 1 / 30, `packet ${index} at ${time}`));
   let sent = 0;
@@ -100,7 +107,11 @@ const enginePids = (data: string): number[] =>
     .filter((pid) => {
       try {
         const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-        return command.includes('engine/child.js') && readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]?.endsWith('node') === true && cwdOf(pid).startsWith(data);
+        return (
+          command.includes('engine/child.js') &&
+          readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]?.endsWith('node') === true &&
+          cwdOf(pid).startsWith(data)
+        );
       } catch {
         return false;
       }
@@ -128,7 +139,11 @@ it('what is no video fails at the right step with a reason, and nothing else is 
   const cases: [string, Buffer | string, string][] = [
     ['empty.mp4', '', 'Probing Video Codec failed: The file is empty.'],
     ['noise.ts', Buffer.alloc(70_000, 0xa5), 'Probing Video Codec failed: The file is not a video'],
-    ['list.mp4', '#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n', 'Probing Video Codec failed: The file is an HLS playlist'],
+    [
+      'list.mp4',
+      '#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n',
+      'Probing Video Codec failed: The file is an HLS playlist',
+    ],
     ['cut.ts', readFileSync(flight).subarray(0, 188 * 12), 'failed:'],
   ];
   for (const [name, content, reason] of cases) {
@@ -155,8 +170,10 @@ if (media !== undefined) {
   });
   corpus.after(async ({ sortie }) => {
     await sortie.stop();
-    for (const [file, outcome] of Object.entries(outcomes)) process.stdout.write(`corpus: ${file.padEnd(36)} ${outcome}\n`);
-    if (process.env['SORTIE_CORPUS_WRITE'] === 'true') await writeFile(expectation, `${JSON.stringify(outcomes, null, 2)}\n`);
+    for (const [file, outcome] of Object.entries(outcomes))
+      process.stdout.write(`corpus: ${file.padEnd(36)} ${outcome}\n`);
+    if (process.env['SORTIE_CORPUS_WRITE'] === 'true')
+      await writeFile(expectation, `${JSON.stringify(outcomes, null, 2)}\n`);
   });
   for (const file of readdirSync(media).sort()) {
     if (/\.(json|txt|md)$/.test(file)) continue;

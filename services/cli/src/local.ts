@@ -32,7 +32,9 @@ const freePort = (): Promise<number> =>
     server.on('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const address = server.address();
-      server.close(() => (typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port'))));
+      server.close(() =>
+        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port')),
+      );
     });
   });
 
@@ -81,7 +83,8 @@ class Parts {
 /** Waits until a child of ours tells its port over IPC. */
 const announced = (name: string, child: ChildProcess, logs: string): Promise<number> =>
   new Promise((resolve, reject) => {
-    const fail = (why: string): void => reject(new Error(`${name} did not come up (${why}); see ${join(logs, `${name}.log`)}`));
+    const fail = (why: string): void =>
+      reject(new Error(`${name} did not come up (${why}); see ${join(logs, `${name}.log`)}`));
     const timer = setTimeout(() => fail('too slow'), startMs);
     child.once('message', (message: { port: number }) => {
       clearTimeout(timer);
@@ -115,7 +118,19 @@ export async function startLocal(data: DataDirectory, settings: LocalSettings): 
     parts.start(
       'nats',
       'setpriv',
-      ['--pdeathsig', 'TERM', '--', 'nats-server', '--addr', '127.0.0.1', '--port', String(natsPort), '--jetstream', '--store_dir', data.nats],
+      [
+        '--pdeathsig',
+        'TERM',
+        '--',
+        'nats-server',
+        '--addr',
+        '127.0.0.1',
+        '--port',
+        String(natsPort),
+        '--jetstream',
+        '--store_dir',
+        data.nats,
+      ],
       { PATH: settings.environment['PATH'] },
       false,
     );

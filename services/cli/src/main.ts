@@ -49,7 +49,8 @@ type Values = ReturnType<typeof parse>['values'];
 
 function numberOption(text: string, name: string, most: number): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > most) throw new UsageError(`--${name} must be a number up to ${most}.`);
+  if (!Number.isInteger(value) || value < 0 || value > most)
+    throw new UsageError(`--${name} must be a number up to ${most}.`);
   return value;
 }
 
@@ -73,7 +74,12 @@ async function connect(values: Values): Promise<Rest> {
   }
   const data = dataOf(values);
   const rest = new Rest(await runningGateway(data));
-  if (token === '') await rest.signIn(adminName, await readFile(data.adminPassword, 'utf8'), numberOption(values.minutes, 'minutes', 525_600));
+  if (token === '')
+    await rest.signIn(
+      adminName,
+      await readFile(data.adminPassword, 'utf8'),
+      numberOption(values.minutes, 'minutes', 525_600),
+    );
   else rest.use(token);
   return rest;
 }
@@ -95,7 +101,11 @@ const commands: Record<string, (values: Values, words: string[]) => Promise<numb
     const out = values.json ? process.stderr : process.stdout;
     let good = true;
     for (const file of files) {
-      const job = await ingestFile(rest, fromCaller(file), { resolutions: resolutionsOf(values), json: values.json, out });
+      const job = await ingestFile(rest, fromCaller(file), {
+        resolutions: resolutionsOf(values),
+        json: values.json,
+        out,
+      });
       good &&= job?.status === 'COMPLETED';
     }
     return good ? 0 : 1;
@@ -124,7 +134,8 @@ const commands: Record<string, (values: Values, words: string[]) => Promise<numb
     const lines = createInterface({ input: process.stdin });
     const { value } = (await lines[Symbol.asyncIterator]().next()) as { value: string | undefined };
     lines.close();
-    if (value === undefined || value.length < 8) throw new UsageError('Give a password of 8 or more characters on stdin.');
+    if (value === undefined || value.length < 8)
+      throw new UsageError('Give a password of 8 or more characters on stdin.');
     await saveUser(dataOf(values).users, { username, role: values.role as Role }, value);
     return 0;
   },
@@ -151,7 +162,9 @@ async function main(): Promise<number> {
     }
     return await command(values, words);
   } catch (error) {
-    const told = error instanceof UsageError || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
+    const told =
+      error instanceof UsageError ||
+      (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
     if (told) {
       process.stderr.write(`${error.message}\n\n${usage}\n`);
       return 2;

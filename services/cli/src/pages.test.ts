@@ -23,7 +23,15 @@ it.before(async (context) => {
   context.sortie = await startSortie({ SORTIE_PRESET: 'slow' });
   context.browser = await chromium.launch({
     executablePath: process.env['SORTIE_CHROMIUM'] ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--autoplay-policy=no-user-gesture-required',
+    ],
   });
   context.page = await context.browser.newPage({ viewport: { width: 1100, height: 1000 } });
   context.complaints = [];
@@ -40,6 +48,16 @@ it.after(async ({ sortie, browser }) => {
 const shoot = async (page: Page, name: string): Promise<void> => {
   if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
 };
+
+/** Waits until the expression is truthy; the page's own policy forbids the browser driver's way of waiting. */
+async function until(page: Page, expression: string): Promise<unknown> {
+  for (let round = 0; round < 600; round++) {
+    const value = await page.evaluate(expression);
+    if (value) return value;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`never came about: ${expression}`);
+}
 
 it('the job page shows the steps as they come, without a reload', async ({ sortie, page, complaints }) => {
   const flight = join(sortie.directory, 'flight.ts');
@@ -67,16 +85,21 @@ it('the layer plays, with its telemetry of the moment', async ({ sortie, page, c
     .map((line) => JSON.parse(line) as { time: number; items: { tag: number; value: number }[] });
   // Three moments, the last in the third segment.
   for (const moment of [1.05, 5.55, 9.25]) {
-    await page.evaluate(`(() => { const video = document.getElementById('video'); video.pause(); video.currentTime = ${moment}; })()`);
-    await page.waitForFunction(`(() => { const video = document.getElementById('video'); return !video.seeking && video.readyState >= 2 && Math.abs(video.currentTime - ${moment}) < 0.05; })()`, null, { timeout: 30_000 });
-    const cue = (await page
-      .waitForFunction(
-        `(() => { for (const track of document.getElementById('video').textTracks) { const cue = track.activeCues && track.activeCues[0]; if (cue) return cue.text; } return null; })()`,
-        null,
-        { timeout: 30_000 },
-      )
-      .then((handle) => handle.jsonValue())) as string;
-    const { source, data } = JSON.parse(cue) as { source: string; data: { tagId: number; value: { tagId: number; value: number }[] }[] };
+    await page.evaluate(
+      `(() => { const video = document.getElementById('video'); video.pause(); video.currentTime = ${moment}; })()`,
+    );
+    await until(
+      page,
+      `(() => { const video = document.getElementById('video'); return !video.seeking && video.readyState >= 2 && Math.abs(video.currentTime - ${moment}) < 0.05; })()`,
+    );
+    const cue = (await until(
+      page,
+      `(() => { for (const track of document.getElementById('video').textTracks) { const cue = track.activeCues && track.activeCues[0]; if (cue) return cue.text; } return null; })()`,
+    )) as string;
+    const { source, data } = JSON.parse(cue) as {
+      source: string;
+      data: { tagId: number; value: { tagId: number; value: number }[] }[];
+    };
     assert.is(source, 'EsriVideoServer');
     const packet = packets.findLast(({ time }) => time <= moment);
     for (const tag of [13, 14]) {
@@ -84,8 +107,10 @@ it('the layer plays, with its telemetry of the moment', async ({ sortie, page, c
       assert.is(shown, packet?.items.find((item) => item.tag === tag)?.value, `item ${tag} at ${moment} s`);
     }
   }
-  await page.evaluate(`(() => { const video = document.getElementById('video'); video.muted = true; video.currentTime = 0; return video.play(); })()`);
-  await page.waitForFunction(`document.getElementById('video').currentTime > 1.5`, null, { timeout: 30_000 });
+  await page.evaluate(
+    `(() => { const video = document.getElementById('video'); video.muted = true; video.currentTime = 0; return video.play(); })()`,
+  );
+  await until(page, `document.getElementById('video').currentTime > 1.5`);
   const played = (await page.evaluate(
     `(() => { const video = document.getElementById('video'); return { width: video.videoWidth, height: video.videoHeight, frames: video.getVideoPlaybackQuality().totalVideoFrames, duration: video.duration }; })()`,
   )) as { width: number; height: number; frames: number; duration: number };

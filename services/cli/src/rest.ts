@@ -36,7 +36,11 @@ export class GatewayError extends Error {
 
 function checked(document: unknown): unknown {
   if (typeof document === 'object' && document !== null && 'error' in document) {
-    const { code = 500, message = 'unknown error', details = [] } = document.error as {
+    const {
+      code = 500,
+      message = 'unknown error',
+      details = [],
+    } = document.error as {
       code?: number;
       message?: string;
       details?: string[];

@@ -60,7 +60,7 @@ async function openEmbedded(directory: string): Promise<Database> {
     query: async (sql, parameters = []) => (await target.query<Row>(sql, [...parameters])).rows,
   });
   return {
-    query: on(lite).query,
+    query: (sql, parameters) => on(lite).query(sql, parameters),
     transaction: (work) => lite.transaction((transaction) => work(on(transaction))),
     close: () => lite.close(),
   };

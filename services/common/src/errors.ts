@@ -89,9 +89,16 @@ export class SortieError extends Error {
 }
 
 const isServiceError = (thrown: unknown): thrown is ServiceError =>
-  thrown instanceof Error && 'metadata' in thrown && thrown.metadata instanceof Metadata && 'code' in thrown && typeof thrown.code === 'number';
+  thrown instanceof Error &&
+  'metadata' in thrown &&
+  thrown.metadata instanceof Metadata &&
+  'code' in thrown &&
+  typeof thrown.code === 'number';
 
-const any = (type: string, value: Uint8Array): Any => ({ typeUrl: `type.googleapis.com/${type}`, value: Buffer.from(value) });
+const any = (type: string, value: Uint8Array): Any => ({
+  typeUrl: `type.googleapis.com/${type}`,
+  value: Buffer.from(value),
+});
 
 /** For a server: the status with google.rpc details in its trailers. */
 export function toGrpc(thrown: unknown): Partial<StatusObject> {

@@ -86,7 +86,8 @@ export const unary =
 /** Errors of the caller are the caller's; those of ours belong into the log. */
 export function logInternal(log: Logger, path: string, thrown: unknown): void {
   const error = SortieError.from(thrown);
-  if (error.code === 'INTERNAL' || error.code === 'STORAGE_FAILED') log.error({ path, err: error.cause ?? error }, 'call failed');
+  if (error.code === 'INTERNAL' || error.code === 'STORAGE_FAILED')
+    log.error({ path, err: error.cause ?? error }, 'call failed');
 }
 
 export const clientCredentials = (): ChannelCredentials => credentials.createInsecure();

@@ -32,6 +32,7 @@ export function announce(port: number): void {
 /** A setting that must be there. */
 export function required(environment: NodeJS.ProcessEnv, name: string): string {
   const value = environment[name];
-  if (value === undefined || value === '') throw new Error(`${name} is not set; see the table of settings in README.md.`);
+  if (value === undefined || value === '')
+    throw new Error(`${name} is not set; see the table of settings in README.md.`);
   return value;
 }

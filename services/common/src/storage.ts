@@ -188,9 +188,13 @@ function storageError(error: unknown): unknown {
   if (error.code === 'ENOSPC' || error.code === 'EDQUOT') {
     return new SortieError('DISK_FULL', 'The storage is full; free some space and try again.', { cause: error });
   }
-  return new SortieError('STORAGE_FAILED', `The storage failed (${String(error.code)}); the operator has to look at it.`, {
-    cause: error,
-  });
+  return new SortieError(
+    'STORAGE_FAILED',
+    `The storage failed (${String(error.code)}); the operator has to look at it.`,
+    {
+      cause: error,
+    },
+  );
 }
 
 export async function openStorage(directory: string): Promise<Storage> {

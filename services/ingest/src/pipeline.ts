@@ -32,7 +32,8 @@ export async function ingest(run: Run): Promise<void> {
   const tracks = await run.step(
     Step.STEP_PROBE_AUDIO,
     () => probeAudio(run, probe),
-    (found) => (found.length === 0 ? 'no sound' : found.map((track) => `${track.codec} ${track.channels} ch`).join(', ')),
+    (found) =>
+      found.length === 0 ? 'no sound' : found.map((track) => `${track.codec} ${track.channels} ch`).join(', '),
   );
   const klv = await run.step(
     Step.STEP_PROBE_KLV,
@@ -80,7 +81,8 @@ export async function ingest(run: Run): Promise<void> {
   const abr = await run.step(
     Step.STEP_ABR,
     () => writeAbr(run, { info, made, tracks, telemetry, warnings }),
-    ({ renditions }) => renditions.map(({ name, bandwidth }) => `${name} ${Math.round(bandwidth / 1000)} kb/s`).join(', '),
+    ({ renditions }) =>
+      renditions.map(({ name, bandwidth }) => `${name} ${Math.round(bandwidth / 1000)} kb/s`).join(', '),
   );
   await run.step(Step.STEP_CLEAN_UP, () => cleanUp(run));
   await run.step(

@@ -1,6 +1,14 @@
 // The plan of an ingest: pure decisions from what the probe found and what was asked for.
 import type { AudioPlan, EnginePlan } from '@sortie/native';
-import { displaySize, frameRateOf, ladderFor, orientationOf, qualityOf, ratesFor, type Size } from './media/geometry.js';
+import {
+  displaySize,
+  frameRateOf,
+  ladderFor,
+  orientationOf,
+  qualityOf,
+  ratesFor,
+  type Size,
+} from './media/geometry.js';
 import type { Probed, ProbedStream } from './media/probe.js';
 import type { Container } from './media/sniff.js';
 

@@ -69,7 +69,13 @@ it.after(async (context) => {
   await rm(context.directory, { recursive: true, force: true });
 });
 
-function upload({ client }: Context, fileName: string, chunks: Iterable<Buffer>, owner = 'ana', breakOff?: 'cancel' | 'end'): Promise<File> {
+function upload(
+  { client }: Context,
+  fileName: string,
+  chunks: Iterable<Buffer>,
+  owner = 'ana',
+  breakOff?: 'cancel' | 'end',
+): Promise<File> {
   return new Promise((resolve, reject) => {
     const stream = client.uploadFile((error, response) => {
       if (error) reject(SortieError.from(error));
@@ -102,10 +108,12 @@ async function refused(code: string, act: Promise<unknown>): Promise<SortieError
 }
 
 const left = async ({ directory }: Context): Promise<string[]> =>
-  (await readdir(join(directory, 'uploads'), { recursive: true }).catch(() => [])).filter((name) => /\/[^/]+$/.test(name));
+  (await readdir(join(directory, 'uploads'), { recursive: true }).catch(() => [])).filter((name) =>
+    /\/[^/]+$/.test(name),
+  );
 
 it('an upload is stored as it came, with its digest', async (context) => {
-  const data = [...Array(9)].map(() => randomBytes(100_000));
+  const data = Array.from({ length: 9 }, () => randomBytes(100_000));
   const file = await upload(context, 'Flight.TS', data);
   const whole = Buffer.concat(data);
   assert.is(file.sizeBytes, whole.length);
@@ -180,7 +188,7 @@ it('layer numbers count up, also when many ask at once, and a repeated request g
   const { fileId } = await upload(context, 'a.ts', [Buffer.alloc(188, 0x47)]);
   const add = (over: Partial<AddLayerRequest> = {}): Promise<{ jobId: string; layerId: number }> =>
     call(client.addLayer.bind(client), layer(serviceName, [fileId], over));
-  const many = await Promise.all([...Array(8)].map(() => add()));
+  const many = await Promise.all(Array.from({ length: 8 }, () => add()));
   assert.equal(
     many.map(({ layerId }) => layerId).sort((a, b) => a - b),
     [0, 1, 2, 3, 4, 5, 6, 7],
@@ -214,7 +222,12 @@ it('wrong layers are refused with the field that is wrong', async (context) => {
   await refused('NOT_FOUND', add(['../../etc/passwd']));
 });
 
-async function readFileOf({ client }: Context, path: string, offset: number, length?: number): Promise<{ text: string; size: number; from: number }> {
+async function readFileOf(
+  { client }: Context,
+  path: string,
+  offset: number,
+  length?: number,
+): Promise<{ text: string; size: number; from: number }> {
   const stream = client.readLayerFile({ serviceName: 'Shown', layerId: 0, path, offset, length });
   let text = '';
   let info = { sizeBytes: -1, offset: -1 };
@@ -240,7 +253,11 @@ it('a layer is visible only when its manifest is, and only what that names can b
   await refused('NOT_FOUND', call(client.getLayer.bind(client), { serviceName: 'Shown', layerId: 0 }));
   await refused('NOT_FOUND', readFileOf(context, 'ABR.m3u8', 0));
 
-  const manifest = { version: 1, layer: Layer.toJSON({ ...Layer.fromJSON({}), serviceName: 'Shown', name: 'Flight' }), files: [{ path: 'ABR.m3u8', sizeBytes: 10, sha256: 'ab' }] };
+  const manifest = {
+    version: 1,
+    layer: Layer.toJSON({ ...Layer.fromJSON({}), serviceName: 'Shown', name: 'Flight' }),
+    files: [{ path: 'ABR.m3u8', sizeBytes: 10, sha256: 'ab' }],
+  };
   await storage.put(`${prefix}/manifest.json`, JSON.stringify(manifest));
   const { layer: found } = await call(client.getLayer.bind(client), { serviceName: 'shown', layerId: 0 });
   assert.is(found?.name, 'Flight');
@@ -248,7 +265,8 @@ it('a layer is visible only when its manifest is, and only what that names can b
   assert.equal(await readFileOf(context, 'ABR.m3u8', 2, 3), { text: '234', size: 10, from: 2 });
   assert.equal(await readFileOf(context, 'ABR.m3u8', -4), { text: '6789', size: 10, from: 6 });
   assert.equal(await readFileOf(context, 'ABR.m3u8', 50), { text: '', size: 10, from: 10 });
-  for (const path of ['secret', '../../uploads', 'manifest.json', '']) await refused('NOT_FOUND', readFileOf(context, path, 0));
+  for (const path of ['secret', '../../uploads', 'manifest.json', ''])
+    await refused('NOT_FOUND', readFileOf(context, path, 0));
 });
 
 it.run();

@@ -29,7 +29,13 @@ const defaultPageSize = 100;
 const maxPageSize = 1000;
 const longestLayerName = 200;
 
-export function newIngestServer({ catalogue, storage, jobs, maxUploadBytes, log }: IngestServerParts): IngestServiceServer {
+export function newIngestServer({
+  catalogue,
+  storage,
+  jobs,
+  maxUploadBytes,
+  log,
+}: IngestServerParts): IngestServiceServer {
   return {
     uploadFile: (call, callback) => {
       receive(call, catalogue, maxUploadBytes).then(

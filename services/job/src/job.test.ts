@@ -11,7 +11,16 @@ import {
 } from '@sortie/common/gen/sortie/job/v1/job';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cancel, create, defaultPolicy, expireLease, finishAttempt, reportStep, startAttempt, type Change } from './job.js';
+import {
+  cancel,
+  create,
+  defaultPolicy,
+  expireLease,
+  finishAttempt,
+  reportStep,
+  startAttempt,
+  type Change,
+} from './job.js';
 
 const t0 = Date.UTC(2026, 0, 1);
 const at = (seconds: number): Date => new Date(t0 + seconds * 1000);
@@ -28,7 +37,10 @@ const inputs = {
 };
 
 const queued = (): Change =>
-  create({ jobId: 'j00000000-0000-0000-0000-000000000001', type: JobType.JOB_TYPE_PUBLISH, owner: 'ana', inputs }, at(0));
+  create(
+    { jobId: 'j00000000-0000-0000-0000-000000000001', type: JobType.JOB_TYPE_PUBLISH, owner: 'ana', inputs },
+    at(0),
+  );
 const running = (): Change => startAttempt(queued().record, 'w1', at(1), policy);
 
 const report = (step: Step, state: StepState, attempt = 1): ReportStepRequest => ({
@@ -40,7 +52,12 @@ const report = (step: Step, state: StepState, attempt = 1): ReportStepRequest =>
   warnings: [],
 });
 
-const failure = (retryable: boolean): JobError => ({ code: 'ENGINE_CRASHED', message: 'it crashed', step: Step.STEP_TRANSCODE, retryable });
+const failure = (retryable: boolean): JobError => ({
+  code: 'ENGINE_CRASHED',
+  message: 'it crashed',
+  step: Step.STEP_TRANSCODE,
+  retryable,
+});
 
 const refuses = (code: string, act: () => unknown): void =>
   assert.throws(act, (error: unknown) => error instanceof SortieError && error.code === code);
@@ -49,7 +66,10 @@ test('a new job is queued, rings the bell and has its first event', () => {
   const { record, events, queued: rings } = queued();
   assert.is(record.job.state, State.STATE_QUEUED);
   assert.ok(rings);
-  assert.equal(events.map((event) => [event.sequence, event.fact?.$case]), [[1, 'stateChanged']]);
+  assert.equal(
+    events.map((event) => [event.sequence, event.fact?.$case]),
+    [[1, 'stateChanged']],
+  );
 });
 
 test('one worker gets the job, the next is refused', () => {
@@ -69,19 +89,29 @@ test('a step that begins ends the one before it', () => {
       [Step.STEP_PROBE_VIDEO, StepState.STEP_STATE_RUNNING],
     ],
   );
-  assert.equal(second.events.map((event) => event.fact?.$case), ['stepEnded', 'stepBegan']);
+  assert.equal(
+    second.events.map((event) => event.fact?.$case),
+    ['stepEnded', 'stepBegan'],
+  );
 });
 
 test('reporting a step twice writes nothing the second time', () => {
   const once = reportStep(running().record, report(Step.STEP_START, StepState.STEP_STATE_RUNNING), at(2), policy);
-  assert.is(reportStep(once.record, report(Step.STEP_START, StepState.STEP_STATE_RUNNING), at(3), policy).events.length, 0);
+  assert.is(
+    reportStep(once.record, report(Step.STEP_START, StepState.STEP_STATE_RUNNING), at(3), policy).events.length,
+    0,
+  );
 });
 
 test('a stale lease is refused everywhere', () => {
   const { record } = running();
-  refuses('LEASE_LOST', () => reportStep(record, report(Step.STEP_START, StepState.STEP_STATE_RUNNING, 7), at(2), policy));
+  refuses('LEASE_LOST', () =>
+    reportStep(record, report(Step.STEP_START, StepState.STEP_STATE_RUNNING, 7), at(2), policy),
+  );
   refuses('LEASE_LOST', () => finishAttempt(record, 7, Outcome.OUTCOME_SUCCEEDED, undefined, at(2), policy));
-  refuses('LEASE_LOST', () => reportStep(queued().record, report(Step.STEP_START, StepState.STEP_STATE_RUNNING), at(2), policy));
+  refuses('LEASE_LOST', () =>
+    reportStep(queued().record, report(Step.STEP_START, StepState.STEP_STATE_RUNNING), at(2), policy),
+  );
 });
 
 test('success gives the results that were asked for', () => {
@@ -165,7 +195,10 @@ test('events are numbered without gaps over a whole life', () => {
   next(({ record }) => startAttempt(record, 'w2', at(120), policy));
   next(({ record }) => finishAttempt(record, 2, Outcome.OUTCOME_SUCCEEDED, undefined, at(130), policy));
   const numbers = parts.flatMap((part) => part.events.map((event) => event.sequence));
-  assert.equal(numbers, numbers.map((_, index) => index + 1));
+  assert.equal(
+    numbers,
+    numbers.map((_, index) => index + 1),
+  );
   assert.is(parts.at(-1)?.record.job.lastSequence, numbers.length);
 });
 

@@ -4,6 +4,7 @@ import { SortieError } from '@sortie/common/errors';
 import {
   Outcome,
   State,
+  Step,
   StepState,
   type Attempt,
   type Job,
@@ -247,7 +248,7 @@ export function expireLease(record: JobRecord, now: Date, policy: Policy): Chang
   const error: JobError = {
     code: 'WORKER_LOST',
     message: `The worker ${worker} was lost: nothing was heard of it for ${policy.leaseMs / 1000} s.`,
-    step: step ?? 0,
+    step: step ?? Step.STEP_UNSPECIFIED,
     retryable: true,
   };
   return failed(new Writer(record.job, now), error, now, policy);
@@ -288,10 +289,7 @@ export function cancel(record: JobRecord, user: string, now: Date): Change {
 
 const later = (time: Date, milliseconds: number): Date => new Date(time.getTime() + milliseconds);
 
-const change = (
-  writer: Writer,
-  rest: { leaseExpires: Date | null; queueAfter: Date; queued: boolean },
-): Change => ({
+const change = (writer: Writer, rest: { leaseExpires: Date | null; queueAfter: Date; queued: boolean }): Change => ({
   record: { job: writer.job, leaseExpires: rest.leaseExpires, queueAfter: rest.queueAfter },
   events: writer.events,
   queued: rest.queued,

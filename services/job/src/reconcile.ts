@@ -41,7 +41,6 @@ export function startReconciler(
   }
 
   const loop = (async () => {
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by stop()
     while (!stopped) {
       await round().catch((error: unknown) => log.warn({ err: error }, 'reconciling failed; it goes on'));
       await new Promise<void>((resolve) => {

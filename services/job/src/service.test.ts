@@ -93,17 +93,17 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
   const create = async ({ client }: Context, over: Partial<CreateJobRequest> = {}): Promise<Job> => {
     const { job } = await call(client.createJob.bind(client), request(over));
     assert.ok(job);
-    return job as Job;
+    return job;
   };
   const get = async ({ client }: Context, jobId: string): Promise<Job> => {
     const { job } = await call(client.getJob.bind(client), { jobId });
     assert.ok(job);
-    return job as Job;
+    return job;
   };
   const take = async ({ client }: Context, jobId: string, worker = 'w'): Promise<Lease> => {
     const { lease } = await call(client.startAttempt.bind(client), { jobId, worker });
     assert.ok(lease);
-    return lease as Lease;
+    return lease;
   };
   const begin = ({ client }: Context, lease: Lease, step: Step): Promise<unknown> =>
     call(client.reportStep.bind(client), {
@@ -221,12 +221,17 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
       const job = await get(context, jobId);
       if (job.state === State.STATE_QUEUED) await take(context, jobId).catch(() => undefined);
       if (job.state === State.STATE_RUNNING) {
-        await finish(context, { jobId, attempt: job.attempts.length }, Outcome.OUTCOME_SUCCEEDED).catch(() => undefined);
+        await finish(context, { jobId, attempt: job.attempts.length }, Outcome.OUTCOME_SUCCEEDED).catch(
+          () => undefined,
+        );
       }
       return job.state === State.STATE_SUCCEEDED;
     });
     const numbers = [...before, ...(await rest)].map((event) => event.sequence);
-    assert.equal(numbers, numbers.map((_, index) => index + 1));
+    assert.equal(
+      numbers,
+      numbers.map((_, index) => index + 1),
+    );
     assert.is(numbers.length, (await get(context, jobId)).lastSequence);
   });
 

@@ -141,13 +141,7 @@ export class Store {
     const [row] = await this.database.query(
       `UPDATE jobs SET lease_expires = $3, progress = COALESCE($4::jsonb, progress)
        WHERE job_id = $1 AND lease_attempt = $2 AND state = $5 RETURNING cancel_requested`,
-      [
-        jobId,
-        attempt,
-        leaseExpires,
-        progress ? JSON.stringify(Progress.toJSON(progress)) : null,
-        State.STATE_RUNNING,
-      ],
+      [jobId, attempt, leaseExpires, progress ? JSON.stringify(Progress.toJSON(progress)) : null, State.STATE_RUNNING],
     );
     return row ? { cancelRequested: row['cancel_requested'] as boolean } : null;
   }

@@ -34,7 +34,12 @@ export async function startSortie(environment: NodeJS.ProcessEnv = {}): Promise<
 }
 
 /** Uploads and publishes a file; gives the job's id. */
-export async function publish({ rest }: TestSortie, path: string, service: string, resolutions = 'sd'): Promise<string> {
+export async function publish(
+  { rest }: TestSortie,
+  path: string,
+  service: string,
+  resolutions = 'sd',
+): Promise<string> {
   await rest.createService(service);
   const fileId = await rest.upload(path, () => undefined);
   return rest.addLayer(service, 'Layer', [fileId], resolutions);

@@ -29,11 +29,15 @@ export async function startPostgres(): Promise<TestPostgres> {
   const user = process.getuid?.() === 0 ? { uid: idOf('-u'), gid: idOf('-g') } : {};
   if (user.uid !== undefined) await chown(directory, user.uid, user.gid);
   const data = join(directory, 'data');
-  execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'sortie', '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C'], {
-    ...user,
-    stdio: 'pipe',
-    cwd: directory,
-  });
+  execFileSync(
+    join(bin, 'initdb'),
+    ['-D', data, '-U', 'sortie', '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C'],
+    {
+      ...user,
+      stdio: 'pipe',
+      cwd: directory,
+    },
+  );
   const port = await freePort();
   const url = `postgres://sortie@127.0.0.1:${port}/postgres`;
   const program = await startProgram(

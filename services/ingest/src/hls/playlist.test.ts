@@ -25,7 +25,14 @@ test('a media playlist parses strictly and names what lies beside it', () => {
 
 test('the multivariant playlist parses strictly and carries what was measured', () => {
   const bandwidth = { peak: 1_000_000, average: 800_000 };
-  const sound = { path: 'audio/0/index.m3u8', name: 'eng "1"', language: 'eng', channels: 2, codecs: 'mp4a.40.2', bandwidth: { peak: 160_000, average: 150_000 } };
+  const sound = {
+    path: 'audio/0/index.m3u8',
+    name: 'eng "1"',
+    language: 'eng',
+    channels: 2,
+    codecs: 'mp4a.40.2',
+    bandwidth: { peak: 160_000, average: 150_000 },
+  };
   const text = multivariantPlaylist(
     [{ path: 'video/sd/index.m3u8', width: 720, height: 406, frameRate: 29.97, codecs: 'avc1.64001e', bandwidth }],
     [sound],
@@ -43,7 +50,11 @@ test('the multivariant playlist parses strictly and carries what was measured', 
 
 test('without sound and telemetry no groups are named', () => {
   const bandwidth = { peak: 10, average: 10 };
-  const text = multivariantPlaylist([{ path: 'v.m3u8', width: 2, height: 2, frameRate: 25, codecs: 'avc1.640028', bandwidth }], [], null);
+  const text = multivariantPlaylist(
+    [{ path: 'v.m3u8', width: 2, height: 2, frameRate: 25, codecs: 'avc1.640028', bandwidth }],
+    [],
+    null,
+  );
   assert.not.match(text, /AUDIO=|SUBTITLES=/);
   HLS.parse(text);
 });

@@ -18,7 +18,8 @@ interface Clock {
 }
 
 const cellHeader = 5;
-const startsPacket = (bytes: Buffer, at: number): boolean => bytes.subarray(at, at + labelStart.length).equals(labelStart);
+const startsPacket = (bytes: Buffer, at: number): boolean =>
+  bytes.subarray(at, at + labelStart.length).equals(labelStart);
 
 /** The payload is a chain of cells that ends where the payload does. */
 function isCellChain(payload: Buffer): boolean {
@@ -84,7 +85,10 @@ export class CarriageReader {
   private frame(bytes: Buffer, clock: Clock): FramedPacket[] {
     const carried = this.framer.waiting;
     const packets = this.framer.push(bytes);
-    const framed = packets.map((packet, index) => ({ bytes: packet, ...(carried && index === 0 ? this.began : clock) }));
+    const framed = packets.map((packet, index) => ({
+      bytes: packet,
+      ...(carried && index === 0 ? this.began : clock),
+    }));
     if (!carried || packets.length > 0) this.began = clock;
     return framed;
   }

@@ -48,7 +48,10 @@ export class State {
 
 /** JSON in one line that WebVTT takes as it is: no "-->", no tags, no character references (WebVTT sections 4.1 and 6.4). */
 const vttJson = (value: unknown): string =>
-  JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 
 export function cueText(items: readonly Item[], places: Places): string {
   const value: Entry[] = items.map(({ tag = 0, name = '', value: itemValue }) => ({
@@ -61,7 +64,8 @@ export function cueText(items: readonly Item[], places: Places): string {
     const rings = [[...ring, ring[0]]];
     value.push({ tagId: frameOutline, name: 'FrameOutline', value: { geometry: { rings, spatialReference } } });
   }
-  if (places.sensor) value.push({ tagId: sensorPosition, name: 'SensorPosition', value: { geometry: point(places.sensor) } });
+  if (places.sensor)
+    value.push({ tagId: sensorPosition, name: 'SensorPosition', value: { geometry: point(places.sensor) } });
   return vttJson({ source: 'EsriVideoServer', data: [{ tagId: uasSet, name: 'UASDatalinkLocalSet', value }] });
 }
 

@@ -40,7 +40,10 @@ export function encodeValue(tag: number, value: Encodable): Buffer {
     }
     case 'symmetric': {
       const steps = 2 ** (coding.length * 8 - 1) - 1;
-      return integerBytes(BigInt(clamp(Math.round((Number(value) / coding.limit) * steps), -steps, steps)), coding.length);
+      return integerBytes(
+        BigInt(clamp(Math.round((Number(value) / coding.limit) * steps), -steps, steps)),
+        coding.length,
+      );
     }
     case 'imapb':
       return encodeImapb(Number(value), coding.low, coding.high, Math.min(imapbBytes, coding.longest));

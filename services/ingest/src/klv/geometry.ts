@@ -55,7 +55,9 @@ const predatorPlaces = (get: Lookup): Places => ({
   sensor: position(get('Device Latitude'), get('Device Longitude'), get('Device Altitude')),
   frameCenter: position(get('Frame Center Latitude'), get('Frame Center Longitude'), get('Frame Center Elevation')),
   corners: four(
-    points.map((point) => position(get(`Corner Latitude Point ${point + 1}`), get(`Corner Longitude Point ${point + 1}`), null)),
+    points.map((point) =>
+      position(get(`Corner Latitude Point ${point + 1}`), get(`Corner Longitude Point ${point + 1}`), null),
+    ),
   ),
 });
 

@@ -39,7 +39,9 @@ function unsignedOf(bytes: Buffer): bigint {
 }
 
 const numberOf = (value: bigint): ItemValue =>
-  value <= BigInt(Number.MAX_SAFE_INTEGER) && value >= BigInt(Number.MIN_SAFE_INTEGER) ? Number(value) : value.toString();
+  value <= BigInt(Number.MAX_SAFE_INTEGER) && value >= BigInt(Number.MIN_SAFE_INTEGER)
+    ? Number(value)
+    : value.toString();
 
 /** Leading zeros beyond the standard's length: the same integer in a wider field. */
 const widened = (bytes: Buffer, length: number): boolean =>
@@ -70,7 +72,10 @@ export function decodeItem(bytes: Buffer, coding: Coding): Decoded | undefined {
     case 'symmetric':
       if (bytes.length === coding.length) return mapped(bytes, coding);
       // A sender that widens the field keeps the integer; one that widens the scale fills it. Both are seen.
-      return { ...mapped(widened(bytes, coding.length) ? bytes.subarray(-coding.length) : bytes, coding), note: 'unusual length' };
+      return {
+        ...mapped(widened(bytes, coding.length) ? bytes.subarray(-coding.length) : bytes, coding),
+        note: 'unusual length',
+      };
   }
 }
 

@@ -32,4 +32,5 @@ export const uasLabel = Buffer.from('060e2b34020b01010e01030101000000', 'hex');
 const byDesignator = new Map(known.map(([label, kind]) => [label.slice(16), kind]));
 const unknownKind: PacketKind = { name: 'unknown', form: 'raw', summed: false };
 
-export const kindOf = (label: Buffer): PacketKind => byDesignator.get(label.toString('hex', 8, labelBytes)) ?? unknownKind;
+export const kindOf = (label: Buffer): PacketKind =>
+  byDesignator.get(label.toString('hex', 8, labelBytes)) ?? unknownKind;

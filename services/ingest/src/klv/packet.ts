@@ -73,7 +73,9 @@ function universalItems(bytes: Buffer, from: number): { items: Item[]; error: st
   while (at < bytes.length) {
     const length = at + labelBytes <= bytes.length ? readLength(bytes, at + labelBytes, bytes.length) : null;
     if (!length || length.next + length.value > bytes.length) return { items, error: `unreadable from byte ${at} on` };
-    items.push(eg0104Item(bytes.subarray(at, at + labelBytes), bytes.subarray(length.next, length.next + length.value)));
+    items.push(
+      eg0104Item(bytes.subarray(at, at + labelBytes), bytes.subarray(length.next, length.next + length.value)),
+    );
     at = length.next + length.value;
   }
   return { items, error: undefined };

@@ -63,7 +63,9 @@ export class KlvReader {
   }
 
   get report(): ReadReport {
-    const framers = this.raw ? [this.raw] : [...this.carriages].filter(([pid]) => this.found.has(pid)).map(([, carriage]) => carriage.framer);
+    const framers = this.raw
+      ? [this.raw]
+      : [...this.carriages].filter(([pid]) => this.found.has(pid)).map(([, carriage]) => carriage.framer);
     return {
       transport: this.transport?.report ?? null,
       junkBytes: framers.reduce((sum, framer) => sum + framer.report.junkBytes, 0),
@@ -105,6 +107,9 @@ const chunkBytes = 1024 * 1024;
 /** `bytes` limits how much of the file is read. */
 export const readKlvFile = (path: string, reader: KlvReader, bytes = Infinity): AsyncGenerator<TimedPacket> =>
   readKlv(
-    createReadStream(path, { highWaterMark: chunkBytes, ...(Number.isFinite(bytes) ? { end: bytes - 1 } : {}) }) as AsyncIterable<Buffer>,
+    createReadStream(path, {
+      highWaterMark: chunkBytes,
+      ...(Number.isFinite(bytes) ? { end: bytes - 1 } : {}),
+    }) as AsyncIterable<Buffer>,
     reader,
   );

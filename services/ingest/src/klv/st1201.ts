@@ -4,7 +4,8 @@ const twoTo = (power: number): bigint => 1n << BigInt(power);
 
 /** Special values have both top bits set, but for the exact top of the range (ST 1201 section 7.2). */
 const isSpecial = (bytes: Buffer): boolean =>
-  ((bytes[0] ?? 0) & 0xc0) === 0xc0 || (((bytes[0] ?? 0) & 0x80) !== 0 && !(bytes[0] === 0x80 && bytes.subarray(1).every((byte) => byte === 0)));
+  ((bytes[0] ?? 0) & 0xc0) === 0xc0 ||
+  (((bytes[0] ?? 0) & 0x80) !== 0 && !(bytes[0] === 0x80 && bytes.subarray(1).every((byte) => byte === 0)));
 
 interface Mapping {
   scale: number;

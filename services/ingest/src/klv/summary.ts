@@ -17,7 +17,13 @@ export interface Report {
   lastTimestamp: string | null;
   extent: Extent | null;
   streams: { pid: number; streamType: number; packets: number }[];
-  reading: { junkBytes: number; truncated: number; sequenceErrors: number; continuityErrors: number; scrambled: number };
+  reading: {
+    junkBytes: number;
+    truncated: number;
+    sequenceErrors: number;
+    continuityErrors: number;
+    scrambled: number;
+  };
 }
 
 export class Summary {
@@ -48,7 +54,12 @@ export class Summary {
     const seen = places.corners ?? (places.frameCenter ? [places.frameCenter] : places.sensor ? [places.sensor] : []);
     for (const [x, y] of seen) {
       const { xmin, ymin, xmax, ymax } = this.extent ?? { xmin: x, ymin: y, xmax: x, ymax: y };
-      this.extent = { xmin: Math.min(xmin, x), ymin: Math.min(ymin, y), xmax: Math.max(xmax, x), ymax: Math.max(ymax, y) };
+      this.extent = {
+        xmin: Math.min(xmin, x),
+        ymin: Math.min(ymin, y),
+        xmax: Math.max(xmax, x),
+        ymax: Math.max(ymax, y),
+      };
     }
   }
 

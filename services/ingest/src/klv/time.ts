@@ -23,7 +23,8 @@ export class Timeline {
     const { pts, videoPts, timestamp_us: stamp } = packet;
     if (this.originPts !== null) {
       if (pts !== undefined) return { time: ptsDifference(pts, this.originPts) / clockRate, timeRule: 'pts' };
-      if (videoPts !== undefined) return { time: ptsDifference(videoPts, this.originPts) / clockRate, timeRule: 'video' };
+      if (videoPts !== undefined)
+        return { time: ptsDifference(videoPts, this.originPts) / clockRate, timeRule: 'video' };
       // Before the first picture there is none to go by: it belongs to the beginning.
       if (packet.pid !== undefined) return { time: 0, timeRule: 'video' };
     }

@@ -28,7 +28,12 @@ class Line {
     return {
       type: 'Feature',
       geometry,
-      properties: { name, packets: this.seen, keptOneOf: this.every, times: this.points.map(({ time }) => Math.round(time * 1000) / 1000) },
+      properties: {
+        name,
+        packets: this.seen,
+        keptOneOf: this.every,
+        times: this.points.map(({ time }) => Math.round(time * 1000) / 1000),
+      },
     };
   }
 }
@@ -44,7 +49,9 @@ export class Track {
 
   /** Null when no place is known. */
   geojson(): object | null {
-    const features = [this.sensor.feature('sensor'), this.frameCenter.feature('frame center')].filter((feature) => feature !== null);
+    const features = [this.sensor.feature('sensor'), this.frameCenter.feature('frame center')].filter(
+      (feature) => feature !== null,
+    );
     return features.length === 0 ? null : { type: 'FeatureCollection', features };
   }
 }

@@ -3,7 +3,17 @@ import * as assert from 'uvu/assert';
 import { displaySize, frameRateOf, ladderFor, orientationOf, qualityOf, ratesFor } from './geometry.js';
 
 const one = 65_536;
-const matrix = (a: number, b: number, c: number, d: number): number[] => [a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30];
+const matrix = (a: number, b: number, c: number, d: number): number[] => [
+  a * one,
+  b * one,
+  0,
+  c * one,
+  d * one,
+  0,
+  0,
+  0,
+  1 << 30,
+];
 
 test('display matrices become quarter turns and mirrors', () => {
   const cases: [string, number[], number, boolean][] = [
@@ -45,7 +55,9 @@ test('frame rates come from the average, else from the timestamps, else are gues
 });
 
 const names = (source: [number, number], words: string[]): string[] =>
-  ladderFor({ width: source[0], height: source[1] }, words).rungs.map((rung) => `${rung.name} ${rung.width}x${rung.height}`);
+  ladderFor({ width: source[0], height: source[1] }, words).rungs.map(
+    (rung) => `${rung.name} ${rung.width}x${rung.height}`,
+  );
 
 test('the ladder keeps the aspect, never enlarges, and makes equal rungs once', () => {
   assert.equal(names([1920, 1080], ['sd', 'hd', 'fhd']), ['sd 720x406', 'hd 1280x720', 'fhd 1920x1080']);
@@ -65,12 +77,23 @@ test('what is capped is told', () => {
 });
 
 test('every rung fits its box', () => {
-  for (const source of [[1280, 720], [1998, 1080], [4096, 2160], [720, 576], [5000, 300], [3026, 1386], [8192, 4320]] as const) {
+  for (const source of [
+    [1280, 720],
+    [1998, 1080],
+    [4096, 2160],
+    [720, 576],
+    [5000, 300],
+    [3026, 1386],
+    [8192, 4320],
+  ] as const) {
     for (const word of ['sd', 'hd', 'fhd', 'qhd', 'uhd']) {
       const [rung] = ladderFor({ width: source[0], height: source[1] }, [word]).rungs;
       assert.ok(rung);
       const box = { sd: [720, 480], hd: [1280, 720], fhd: [1920, 1080], qhd: [2560, 1440], uhd: [3840, 2160] }[word];
-      assert.ok(box && rung && rung.width <= (box[0] ?? 0) && rung.height <= (box[1] ?? 0), `${word} of ${source.join('x')}`);
+      assert.ok(
+        box && rung && rung.width <= (box[0] ?? 0) && rung.height <= (box[1] ?? 0),
+        `${word} of ${source.join('x')}`,
+      );
       assert.ok(rung && rung.width % 2 === 0 && rung.height % 2 === 0);
       assert.ok(rung && rung.width <= source[0] && rung.height <= source[1]);
     }
@@ -78,9 +101,16 @@ test('every rung fits its box', () => {
 });
 
 test('qualities are the smallest box that holds the source', () => {
-  const words = ([[640, 360], [720, 480], [721, 480], [1920, 1080], [2560, 1440], [9000, 5000]] as const).map(
-    ([width, height]) => qualityOf({ width, height }).word,
-  );
+  const words = (
+    [
+      [640, 360],
+      [720, 480],
+      [721, 480],
+      [1920, 1080],
+      [2560, 1440],
+      [9000, 5000],
+    ] as const
+  ).map(([width, height]) => qualityOf({ width, height }).word);
   assert.equal(words, ['sd', 'sd', 'hd', 'fhd', 'qhd', 'uhd']);
 });
 

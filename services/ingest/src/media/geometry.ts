@@ -108,7 +108,13 @@ export function ladderFor(source: Size, words: readonly string[]): Ladder {
 }
 
 /** Average bits per second of a full box at 30 frames per second. */
-const bitrates: Record<string, number> = { sd: 1_200_000, hd: 3_200_000, fhd: 5_500_000, qhd: 9_000_000, uhd: 16_000_000 };
+const bitrates: Record<string, number> = {
+  sd: 1_200_000,
+  hd: 3_200_000,
+  fhd: 5_500_000,
+  qhd: 9_000_000,
+  uhd: 16_000_000,
+};
 
 export interface Rates {
   bitrate: number;

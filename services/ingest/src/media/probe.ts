@@ -85,11 +85,16 @@ function lastWords(stderr: string, path: string): string {
     .map((text) => text.replace(/^\[[^\]]*\]\s*/, '').trim())
     .filter((text) => text !== '')
     .at(-1);
-  return (line ?? 'it holds no stream').replaceAll(`file:${path}`, 'the file').replaceAll(path, 'the file').replace(/^the file: /, '').slice(0, 200);
+  return (line ?? 'it holds no stream')
+    .replaceAll(`file:${path}`, 'the file')
+    .replaceAll(path, 'the file')
+    .replace(/^the file: /, '')
+    .slice(0, 200);
 }
 
 type Json = Record<string, unknown>;
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 const number = (value: unknown): number => {
   const parsed = typeof value === 'string' || typeof value === 'number' ? Number(value) : 0;
@@ -147,7 +152,12 @@ function parseStream(stream: Json): ProbedStream {
 function parseMatrix(dump: string): number[] | null {
   const numbers = dump
     .split('\n')
-    .flatMap((line) => line.replace(/^[0-9a-f]{8}:/, '').trim().split(/\s+/))
+    .flatMap((line) =>
+      line
+        .replace(/^[0-9a-f]{8}:/, '')
+        .trim()
+        .split(/\s+/),
+    )
     .filter((word) => /^-?\d+$/.test(word))
     .map(Number);
   return numbers.length === 9 ? numbers : null;

@@ -83,7 +83,10 @@ test('names are only looked at for their extension', () => {
 
 test('programs, archives and documents are turned away by their first bytes', () => {
   for (const hex of ['7f454c46', '504b0304', '255044462d', '2321', '89504e470d0a1a0a', 'ffd8ffe0']) {
-    assert.ok(refused(() => checkSignature(bytes(hex))), hex);
+    assert.ok(
+      refused(() => checkSignature(bytes(hex))),
+      hex,
+    );
   }
   assert.not(refused(() => checkSignature(packets(188, 10))));
 });

@@ -37,7 +37,9 @@ export function parsePes(bytes: Buffer): PesHeader | null {
 
 /** 3, 15 and 15 bits with marker bits between them. */
 const readPts = (bytes: Buffer, at: number): number =>
-  (((bytes[at] ?? 0) >> 1) & 7) * 2 ** 30 + (bytes.readUInt16BE(at + 1) >> 1) * 2 ** 15 + (bytes.readUInt16BE(at + 3) >> 1);
+  (((bytes[at] ?? 0) >> 1) & 7) * 2 ** 30 +
+  (bytes.readUInt16BE(at + 1) >> 1) * 2 ** 15 +
+  (bytes.readUInt16BE(at + 3) >> 1);
 
 /** Timestamps wrap at 2^33 of 90 kHz, after 26.5 hours. */
 export const ptsWrap = 2 ** 33;

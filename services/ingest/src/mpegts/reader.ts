@@ -178,7 +178,9 @@ export class TransportReader {
     if (videoTypes.includes(stream.streamType)) this.videoPids.add(stream.pid);
     if (this.assemblies.has(stream.pid)) return;
     if (stream.streamType !== metadataInPes && stream.streamType !== privatePes) return;
-    const registered = stream.descriptors.some(({ tag, data }) => tag === registration && data.toString('latin1', 0, 4) === 'KLVA');
+    const registered = stream.descriptors.some(
+      ({ tag, data }) => tag === registration && data.toString('latin1', 0, 4) === 'KLVA',
+    );
     const klv: KlvStream = { ...stream, declared: registered || stream.streamType === metadataInPes };
     this.report.streams.push(klv);
     this.assemblies.set(stream.pid, {
@@ -209,7 +211,8 @@ export class TransportReader {
     if (!assembly.started) return;
     assembly.parts.push(Buffer.from(payload));
     assembly.size += payload.length;
-    if (assembly.size >= largestPes || (assembly.wanted !== null && assembly.size >= assembly.wanted)) this.finish(assembly, false);
+    if (assembly.size >= largestPes || (assembly.wanted !== null && assembly.size >= assembly.wanted))
+      this.finish(assembly, false);
   }
 
   private finish(assembly: Assembly, broken: boolean): void {
@@ -221,6 +224,12 @@ export class TransportReader {
     const bytes = Buffer.concat(parts);
     const header = parsePes(bytes);
     if (!header || header.payload > bytes.length) return;
-    this.onPes({ stream, header, payload: bytes.subarray(header.payload, header.size ?? bytes.length), videoPts, broken });
+    this.onPes({
+      stream,
+      header,
+      payload: bytes.subarray(header.payload, header.size ?? bytes.length),
+      videoPts,
+      broken,
+    });
   }
 }

@@ -35,12 +35,13 @@ export const clockSize = (characters: number, scale: number): ClockSize => ({
 export function clockPicture(text: string, scale: number): Buffer {
   const { width, height } = clockSize(text.length, scale);
   const picture = Buffer.alloc(width * height, 16);
-  [...text].forEach((character, index) => {
+  Array.from(text).forEach((character, index) => {
     glyphs[character]?.forEach((line, row) => {
-      [...line].forEach((dot, column) => {
+      Array.from(line).forEach((dot, column) => {
         if (dot !== '1') return;
         const left = (index * advance + 1 + column) * scale;
-        for (let y = (row + 1) * scale; y < (row + 2) * scale; y++) picture.fill(235, y * width + left, y * width + left + scale);
+        for (let y = (row + 1) * scale; y < (row + 2) * scale; y++)
+          picture.fill(235, y * width + left, y * width + left + scale);
       });
     });
   });

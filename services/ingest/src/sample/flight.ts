@@ -24,7 +24,12 @@ const clockRate = 90_000;
 
 const clockText = (seconds: number): string => new Date(startTime + Math.round(seconds * 1000)).toISOString();
 
-function ffmpegArguments({ seconds, width, height, fps }: Flight, scale: number, terrain: string, output: string): string[] {
+function ffmpegArguments(
+  { seconds, width, height, fps }: Flight,
+  scale: number,
+  terrain: string,
+  output: string,
+): string[] {
   const perMetre = width / groundWidth;
   const window = 2 * Math.ceil(Math.hypot(width, height) / 2) + 2;
   const clock = clockSize(clockText(0).length, scale);
@@ -56,7 +61,9 @@ function runFfmpeg(parameters: string[], frames: Iterable<Buffer>): Promise<void
     let stderr = '';
     child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
     child.on('error', reject);
-    child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(`ffmpeg could not make the sample flight: ${stderr}`))));
+    child.on('close', (code) =>
+      code === 0 ? resolve() : reject(new Error(`ffmpeg could not make the sample flight: ${stderr}`)),
+    );
     // ffmpeg closes its input when it has enough.
     child.stdin.on('error', () => undefined);
     const closed = once(child.stdin, 'close');

@@ -65,7 +65,8 @@ class KlvPackets {
     header.writeUInt16BE(3 + 5 + payload.length, 4);
     const pes = Buffer.concat([header, ptsBytes(pts), payload]);
     const packets: Buffer[] = [];
-    for (let at = 0; at < pes.length; at += packetBytes - 4) packets.push(this.packet(pes.subarray(at, at + packetBytes - 4), at === 0));
+    for (let at = 0; at < pes.length; at += packetBytes - 4)
+      packets.push(this.packet(pes.subarray(at, at + packetBytes - 4), at === 0));
     return packets;
   }
 

@@ -26,7 +26,7 @@ export function momentAt(seconds: number): Moment {
   return {
     east: radius * Math.sin(angle),
     north: radius * Math.cos(angle),
-    heading: (((angle * 180) / Math.PI + 90) % 360 + 360) % 360,
+    heading: ((((angle * 180) / Math.PI + 90) % 360) + 360) % 360,
     height,
     speed: (2 * Math.PI * radius) / secondsAround,
   };

@@ -18,7 +18,14 @@ export function packetAt(seconds: number, aspect: number): Buffer {
   const half = { across: groundWidth / 2, up: groundWidth / 2 / aspect };
   const turn = (heading * Math.PI) / 180;
   // Upper left, upper right, lower right, lower left: right of the picture is heading + 90 degrees.
-  const corners = ([[-1, 1], [1, 1], [1, -1], [-1, -1]] as const).map(([right, up]) => {
+  const corners = (
+    [
+      [-1, 1],
+      [1, 1],
+      [1, -1],
+      [-1, -1],
+    ] as const
+  ).map(([right, up]) => {
     const x = right * half.across;
     const y = up * half.up;
     return place(east + x * Math.cos(turn) + y * Math.sin(turn), north - x * Math.sin(turn) + y * Math.cos(turn));

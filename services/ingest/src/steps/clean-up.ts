@@ -4,7 +4,16 @@ import { join } from 'node:path';
 import type { Run } from '../run.js';
 
 /** What a layer is made of, at the top of its directory. */
-const layerEntries = ['ABR.m3u8', 'abr.json', 'audio', 'poster.jpg', 'previews.jpg', 'previews.json', 'telemetry', 'video'];
+const layerEntries = [
+  'ABR.m3u8',
+  'abr.json',
+  'audio',
+  'poster.jpg',
+  'previews.jpg',
+  'previews.json',
+  'telemetry',
+  'video',
+];
 
 /** Names of what was removed. */
 export async function cleanUp(run: Run): Promise<string[]> {

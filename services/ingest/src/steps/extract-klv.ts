@@ -80,7 +80,10 @@ export async function extractKlv(
   const report = summary.report(reader.report);
   await writeFile(at(`${directory}/report.json`), JSON.stringify(report, null, 2));
   if (report.checksums.bad > 0) {
-    run.warn('TELEMETRY_DAMAGED', `${report.checksums.bad} of ${report.packets} telemetry packets have a wrong checksum; they are kept and marked.`);
+    run.warn(
+      'TELEMETRY_DAMAGED',
+      `${report.checksums.bad} of ${report.packets} telemetry packets have a wrong checksum; they are kept and marked.`,
+    );
   }
   const date = (microseconds: number | null): Date | undefined =>
     microseconds === null ? undefined : new Date(microseconds / 1000);

@@ -9,7 +9,11 @@ import type { TelemetryFiles } from './extract-klv.js';
 export const playlistBeside = (path: string): string => posix.join(posix.dirname(path), 'index.m3u8');
 
 /** Paths of the playlists written, relative to the layer. */
-export async function writePlaylists(run: Run, made: EngineResult, telemetry: TelemetryFiles | null): Promise<string[]> {
+export async function writePlaylists(
+  run: Run,
+  made: EngineResult,
+  telemetry: TelemetryFiles | null,
+): Promise<string[]> {
   const written: string[] = [];
   for (const { initPath, segments } of [...made.rungs, ...made.audio]) {
     const path = playlistBeside(initPath);

@@ -9,7 +9,8 @@ import type { Run } from '../run.js';
 
 export async function finishPreviews(run: Run, plan: EnginePlan, made: EngineResult): Promise<Previews> {
   const { previewsPath: path, previewWidth, previewHeight, previewColumns } = plan;
-  if (path === null || made.previewTimes.length === 0) throw new SortieError('OUTPUT_FAULTY', 'The engine made no previews.');
+  if (path === null || made.previewTimes.length === 0)
+    throw new SortieError('OUTPUT_FAULTY', 'The engine made no previews.');
   const previews: Previews = {
     count: made.previewTimes.length,
     width: previewWidth,
@@ -22,7 +23,10 @@ export async function finishPreviews(run: Run, plan: EnginePlan, made: EngineRes
   const sheet = jpegSize(await readFile(join(run.parts.directory, path)));
   const needed = Math.ceil(previews.count / previewColumns);
   if (sheet.height !== previews.rows * previewHeight || previews.rows < needed || sheet.width % previewWidth !== 0) {
-    throw new SortieError('OUTPUT_FAULTY', `The previews' sheet is ${sheet.width}x${sheet.height}, which does not hold them.`);
+    throw new SortieError(
+      'OUTPUT_FAULTY',
+      `The previews' sheet is ${sheet.width}x${sheet.height}, which does not hold them.`,
+    );
   }
   previews.columns = sheet.width / previewWidth;
   await writeFile(join(run.parts.directory, 'previews.json'), JSON.stringify(previews));

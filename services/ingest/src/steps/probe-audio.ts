@@ -8,7 +8,10 @@ export function probeAudio(run: Run, { probed }: VideoProbe): ProbedStream[] {
   const tracks = probed.streams.filter((stream) => stream.type === 'audio');
   const readable = tracks.filter((track) => track.codec !== '' && track.channels > 0 && track.sampleRate > 0);
   if (readable.length < tracks.length) {
-    run.warn('AUDIO_UNREADABLE', `${tracks.length - readable.length} of ${tracks.length} sound tracks cannot be read and are left out.`);
+    run.warn(
+      'AUDIO_UNREADABLE',
+      `${tracks.length - readable.length} of ${tracks.length} sound tracks cannot be read and are left out.`,
+    );
   }
   if (readable.length > limits.maxAudioTracks) {
     run.warn('AUDIO_LIMIT', `Of ${readable.length} sound tracks the first ${limits.maxAudioTracks} are made.`);

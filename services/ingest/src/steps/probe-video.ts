@@ -25,7 +25,10 @@ function containerOf({ file, head }: Source): Container {
     case 'video':
       return sniffed.container;
     case 'klv':
-      throw new SortieError('NO_VIDEO_STREAM', 'The file holds KLV telemetry alone; publish the video that it belongs to.');
+      throw new SortieError(
+        'NO_VIDEO_STREAM',
+        'The file holds KLV telemetry alone; publish the video that it belongs to.',
+      );
     case 'forbidden':
       throw new SortieError(
         'FORBIDDEN_FORMAT',
@@ -52,7 +55,10 @@ export function chooseVideo(probed: Probed): ProbedStream {
     throw new SortieError('DAMAGED_VIDEO', `The ${best.codec} stream holds no picture: not even its size can be read.`);
   }
   if (best.width * best.height > limits.maxPixels) {
-    throw new SortieError('LIMIT_EXCEEDED', `Pictures of ${best.width}x${best.height} are larger than the most that is taken.`);
+    throw new SortieError(
+      'LIMIT_EXCEEDED',
+      `Pictures of ${best.width}x${best.height} are larger than the most that is taken.`,
+    );
   }
   return best;
 }

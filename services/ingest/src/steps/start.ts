@@ -29,12 +29,18 @@ export async function start(run: Run): Promise<Source> {
   const key = sourceKey(file);
   const size = await storage.size(key);
   if (size !== file.sizeBytes) {
-    throw new SortieError('FILE_MISSING', `The upload ${file.fileId} is not in the storage as it came; upload it again.`);
+    throw new SortieError(
+      'FILE_MISSING',
+      `The upload ${file.fileId} is not in the storage as it came; upload it again.`,
+    );
   }
   const needed = Math.max(roomFloor, size * roomShare);
   const free = await storage.freeBytes();
   if (free < needed) {
-    throw new SortieError('DISK_FULL', `The storage has ${free} bytes left; this ingest needs about ${Math.ceil(needed)}.`);
+    throw new SortieError(
+      'DISK_FULL',
+      `The storage has ${free} bytes left; this ingest needs about ${Math.ceil(needed)}.`,
+    );
   }
   if (!(await catalogue.reservation(run.inputs.serviceName, run.inputs.layerId))) {
     throw new SortieError('NOT_FOUND', `Layer ${run.inputs.layerId} of ${run.inputs.serviceName} was never reserved.`);

@@ -35,6 +35,7 @@ export async function transcode(run: Run, source: Source, info: StreamInfo, plan
   );
   for (const warning of result.warnings) run.warn('SOURCE_MENDED', warning);
   const lost = plan.audio.length - result.audio.length;
-  if (lost > 0) run.warn('AUDIO_UNREADABLE', `${lost} of ${plan.audio.length} sound tracks could not be decoded and are left out.`);
+  if (lost > 0)
+    run.warn('AUDIO_UNREADABLE', `${lost} of ${plan.audio.length} sound tracks could not be decoded and are left out.`);
   return result;
 }

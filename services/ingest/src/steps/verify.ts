@@ -101,7 +101,8 @@ function checkDurations(made: EngineResult, frameSeconds: number): void {
   }
   for (const { directory, segments } of made.audio) {
     const end = segments.reduce((latest, segment) => Math.max(latest, segment.start + segment.duration), 0);
-    if (end > made.duration + 2) throw faulty(`${directory} ends ${(end - made.duration).toFixed(1)} s after the picture`);
+    if (end > made.duration + 2)
+      throw faulty(`${directory} ends ${(end - made.duration).toFixed(1)} s after the picture`);
   }
 }
 

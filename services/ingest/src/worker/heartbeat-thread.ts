@@ -39,7 +39,8 @@ async function beat(): Promise<void> {
       return;
     }
     // The service may be restarting. Past the lease others may have the job, so what is done here is void.
-    if (Date.now() - lastHeard > leaseMs) tell({ kind: 'lost', message: 'The Job service did not answer for a whole lease.' });
+    if (Date.now() - lastHeard > leaseMs)
+      tell({ kind: 'lost', message: 'The Job service did not answer for a whole lease.' });
   }
   setTimeout(() => void beat(), intervalMs);
 }

@@ -136,7 +136,18 @@ async function carryOut(
   let error: JobError | undefined;
   try {
     await mkdir(directory, { recursive: true });
-    const run = new Run({ job, lease, jobs, heartbeat, storage, catalogue, directory, settings: settings.run, signal, log });
+    const run = new Run({
+      job,
+      lease,
+      jobs,
+      heartbeat,
+      storage,
+      catalogue,
+      directory,
+      settings: settings.run,
+      signal,
+      log,
+    });
     await ingest(run);
   } catch (thrown) {
     ({ outcome, error } = outcomeOf(thrown, signal, log));
@@ -154,7 +165,11 @@ async function carryOut(
 }
 
 /** What an attempt came to, from what it threw. */
-function outcomeOf(thrown: unknown, signal: AbortSignal, log: Logger): { outcome: Outcome; error: JobError | undefined } {
+function outcomeOf(
+  thrown: unknown,
+  signal: AbortSignal,
+  log: Logger,
+): { outcome: Outcome; error: JobError | undefined } {
   const failure = thrown instanceof StepError ? thrown : new StepError(Step.STEP_UNSPECIFIED, SortieError.from(thrown));
   const { code, message, retryable } = failure.error;
   if (signal.reason === handedBack) return { outcome: Outcome.OUTCOME_HANDED_BACK, error: undefined };
