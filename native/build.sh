@@ -22,7 +22,7 @@ if [ "$(cat build/stamp 2>/dev/null)" != "$stamp" ] || [ ! -f build/Release/sort
     npx --no-install node-gyp configure --silent "${nodedir[@]}"
     echo "$configured" > build/configured
   fi
-  npx --no-install node-gyp build --silent --jobs "${SORTIE_JOBS:-2}"
+  npx --no-install node-gyp build --silent --jobs "$(nproc)"
   echo "$stamp" > build/stamp
 fi
 npx --no-install tsc --build .

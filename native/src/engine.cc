@@ -25,6 +25,7 @@ using std::chrono::steady_clock;
 constexpr size_t kVideoPackets = 16;
 constexpr size_t kAudioPackets = 8192;  // what may come before the first picture
 constexpr size_t kPictures = 3;
+constexpr AVRational kMostFrames{240, 1};
 constexpr auto kProgressInterval = std::chrono::milliseconds(200);
 constexpr auto kPoll = std::chrono::milliseconds(20);
 
@@ -106,15 +107,17 @@ std::string codecString(const AVCodecParameters& parameters) {
 
 class Rung {
  public:
-  Rung(const EnginePlan& plan, const RungPlan& rung, int threads, const Clock& clock)
-      : queue(kPictures), plan_(plan), rung_(rung), cuts_(cutsOf(plan)), clock_(clock) {
+  Rung(const EnginePlan& plan, const RungPlan& rung, int threads, const Clock& clock, const Control& control)
+      : queue(kPictures), plan_(plan), rung_(rung), cuts_(cutsOf(plan)), clock_(clock), control_(control) {
     EncoderSettings settings;
     settings.width = rung.width;
     settings.height = rung.height;
     settings.bitrate = rung.bitrate;
     settings.maxBitrate = rung.maxBitrate;
     settings.bufferSize = rung.bufferSize;
+    // A mere hint for level and buffers; a container's clock rate (1000 a second) must not pass for it.
     settings.frameRate = {plan.frameRateNum, plan.frameRateDen};
+    if (av_cmp_q(settings.frameRate, kMostFrames) > 0) settings.frameRate = kMostFrames;
     settings.gopSeconds = plan.gopSeconds;
     settings.preset = plan.preset;
     settings.threads = threads;
@@ -129,7 +132,7 @@ class Rung {
       encoder_->encode(*picture, sink);
     }
     // Nothing left: either all was given, or the run stops.
-    if (!clock_.ended()) return;
+    if (control_.stopped() || !clock_.ended()) return;
     encoder_->finish(sink);
     if (muxer_) muxer_->finish(clock_.end());
   }
@@ -155,6 +158,8 @@ class Rung {
 
  private:
   void take(AVPacket* packet) {
+    // The encoder still holds dozens of pictures when it is drained: a cancelled run does not wait for them.
+    if (control_.stopped()) throw EngineError(Code::kCancelled, "The run was cancelled.");
     if (!muxer_)
       muxer_ = std::make_unique<SegmentMuxer>(plan_.outputDir, "video/" + rung_.name, encoder_->parameters(), kTicks);
     ++frames_;
@@ -171,6 +176,7 @@ class Rung {
   const RungPlan& rung_;
   const Cuts cuts_;
   const Clock& clock_;
+  const Control& control_;
   std::unique_ptr<Scaler> scaler_;
   std::unique_ptr<Encoder> encoder_;
   std::unique_ptr<SegmentMuxer> muxer_;
@@ -290,7 +296,7 @@ class Run {
         previews_(plan) {
     const std::vector<int> shares = shareThreads(plan, threads_);
     for (size_t i = 0; i < plan.rungs.size(); ++i)
-      rungs_.push_back(std::make_unique<Rung>(plan, plan.rungs[i], shares[i], clock_));
+      rungs_.push_back(std::make_unique<Rung>(plan, plan.rungs[i], shares[i], clock_, control_));
   }
 
   EngineResult run() {

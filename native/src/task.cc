@@ -38,10 +38,14 @@ Napi::Promise Task::start(Napi::Env env, const Napi::Function& callback, Work wo
 }
 
 void Task::notify(Outcome make) {
-  function_.NonBlockingCall([make = std::move(make)](Napi::Env env, const Napi::Function& callback) {
-    if (env == nullptr || callback.IsEmpty()) return;
-    callback.Call({make(env)});
-  });
+  if (closed_) return;
+  const napi_status status =
+      function_.NonBlockingCall([make = std::move(make)](Napi::Env env, const Napi::Function& callback) {
+        if (env == nullptr || callback.IsEmpty()) return;
+        callback.Call({make(env)});
+      });
+  // Node is going down, and the function with it: it must not be touched again (napi_call_threadsafe_function).
+  if (status == napi_closing) closed_ = true;
 }
 
 void Task::run(const Work& work) {
@@ -52,11 +56,12 @@ void Task::run(const Work& work) {
   } catch (...) {
     error = std::current_exception();
   }
+  if (closed_) return;
   const std::shared_ptr<Task> self = shared_from_this();
-  function_.NonBlockingCall([self, outcome, error](Napi::Env env, const Napi::Function&) {
+  const napi_status status = function_.NonBlockingCall([self, outcome, error](Napi::Env env, const Napi::Function&) {
     if (env != nullptr) self->settle(env, outcome, error);
   });
-  function_.Release();
+  if (status != napi_closing) function_.Release();
 }
 
 void Task::settle(Napi::Env env, const Outcome& outcome, const std::exception_ptr& error) {

@@ -35,6 +35,7 @@ class Task : public std::enable_shared_from_this<Task> {
   Napi::ThreadSafeFunction function_;
   std::function<void()> stop_;
   std::thread thread_;
+  bool closed_ = false;
 };
 
 }  // namespace sortie

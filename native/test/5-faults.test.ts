@@ -1,6 +1,8 @@
 // What goes wrong: it ends soon, with a name, and without a trace but the files that were finished.
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { run, verify, type EngineFailure, type EnginePlan } from '../index.js';
@@ -34,6 +36,23 @@ test('a run is cancelled in the middle', async () => {
   job.cancel();
   const files = readdirSync(plan.outputDir, { recursive: true, encoding: 'utf8' });
   assert.not.ok(files.some((name) => name.endsWith('.part')));
+});
+
+test('Node may end in the middle of a run', () => {
+  const plan = planFor(file, { preset: 'veryslow', rungs: [rung('a', 320, 180)] });
+  const index = join(dirname(dirname(fileURLToPath(import.meta.url))), 'index.js');
+  const script = `
+    const { Worker } = require('node:worker_threads');
+    const code = "import(" + ${JSON.stringify(JSON.stringify(index))} + ").then(({ run }) => run(" + ${JSON.stringify(JSON.stringify(plan))} + ", () => {}))";
+    const worker = new Worker(code, { eval: true });
+    setTimeout(() => worker.terminate().then(() => {
+      import(${JSON.stringify(index)}).then(({ run }) => {
+        run(${JSON.stringify(plan)}, () => {}).result.catch(() => {});
+        setTimeout(() => process.exit(3), 100);
+      });
+    }), 300);`;
+  const { status, stderr } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+  assert.is(status, 3, stderr);
 });
 
 test('every failure has its code', async () => {

@@ -9,7 +9,7 @@ namespace {
 // Key frames come only where the picture asks for them: no scene cuts, closed GOPs, and keyint far away as a safety net,
 // for a keyint equal to the forced distance would add IDR pictures of its own where the frame rate varies.
 constexpr const char* kParameters =
-    "scenecut=0:open-gop=0:bframes=3:b-pyramid=normal:aq-mode=1:rc-lookahead=40:nal-hrd=none:stitchable=0";
+    "scenecut=0:open-gop=0:bframes=3:b-pyramid=normal:aq-mode=1:rc-lookahead=40:nal-hrd=none";
 constexpr int kSafetyGops = 4;
 constexpr int kLeastKeyint = 250;
 }  // namespace
