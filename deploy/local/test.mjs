@@ -36,7 +36,15 @@ const checks = [
   ['lint', bin('eslint'), ['.']],
 ];
 
-const workspaces = ['native', 'services/common', 'services/job', 'services/ingest', 'gateway', 'services/cli', 'deploy'];
+const workspaces = [
+  'native',
+  'services/common',
+  'services/job',
+  'services/ingest',
+  'gateway',
+  'services/cli',
+  'deploy',
+];
 const testFiles = workspaces.flatMap((workspace) => {
   const dist = join(root, workspace, 'dist');
   try {
@@ -63,7 +71,9 @@ for (const [name, command, parameters] of wanted.length > 0 ? [] : checks) {
   say(code === 0, name, (Date.now() - began) / 1000, output);
 }
 
-for (const file of testFiles.filter((path) => wanted.length === 0 || wanted.some((word) => path.includes(word))).sort()) {
+for (const file of testFiles
+  .filter((path) => wanted.length === 0 || wanted.some((word) => path.includes(word)))
+  .sort()) {
   const began = Date.now();
   const { code, output } = await run(process.execPath, ['--enable-source-maps', file]);
   // uvu's own closing lines; a file whose tests never ran has none.

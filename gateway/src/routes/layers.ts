@@ -102,7 +102,7 @@ async function sendFile(
   if (playlist && token !== '') {
     const { info, data } = await readLayerFile(context.ingest, { ...file, offset: 0, length: undefined });
     const chunks: Buffer[] = [];
-    for await (const chunk of data) chunks.push(chunk);
+    for await (const chunk of data as AsyncIterable<Buffer>) chunks.push(chunk);
     const text = withToken(Buffer.concat(chunks).toString(), tokenOf(request));
     return reply.header('content-type', info.contentType).header('cache-control', perCaller).send(text);
   }

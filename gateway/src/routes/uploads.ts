@@ -162,7 +162,7 @@ async function sendFile(context: Context, part: MultipartFile, header: UploadHea
   } catch (cause) {
     call.cancel();
     throw new RestError(400, 'The upload broke off or its form is broken; nothing was stored.', [
-      String((cause as Error).message),
+      cause instanceof Error ? cause.message : '',
     ]);
   }
   await write({ part: { $case: 'finish', value: { sizeBytes } } });

@@ -16,6 +16,9 @@ export interface LocalSettings {
 export interface LocalSortie {
   /** http://127.0.0.1:port */
   gateway: string;
+  /** host:port of the gRPC services. */
+  jobService: string;
+  ingestService: string;
   /** Resolves when a part has ended by itself, with its name. */
   ended: Promise<string>;
   stop(): Promise<void>;
@@ -164,6 +167,8 @@ export async function startLocal(data: DataDirectory, settings: LocalSettings): 
     await noteRunning(data, { gateway, pid: process.pid });
     return {
       gateway,
+      jobService: `127.0.0.1:${jobPort}`,
+      ingestService: `127.0.0.1:${ingestPort}`,
       ended: parts.ended,
       stop: async () => {
         await forgetRunning(data);

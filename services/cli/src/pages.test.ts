@@ -1,5 +1,5 @@
 // The pages in a real browser: the job as it runs, and the layer as it plays.
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateFlight } from '@sortie/ingest/sample/flight';
 import { chromium, type Browser, type Page } from 'playwright-core';
@@ -111,9 +111,9 @@ it('the layer plays, with its telemetry of the moment', async ({ sortie, page, c
     `(() => { const video = document.getElementById('video'); video.muted = true; video.currentTime = 0; return video.play(); })()`,
   );
   await until(page, `document.getElementById('video').currentTime > 1.5`);
-  const played = (await page.evaluate(
+  const played = await page.evaluate<{ width: number; height: number; frames: number; duration: number }>(
     `(() => { const video = document.getElementById('video'); return { width: video.videoWidth, height: video.videoHeight, frames: video.getVideoPlaybackQuality().totalVideoFrames, duration: video.duration }; })()`,
-  )) as { width: number; height: number; frames: number; duration: number };
+  );
   assert.equal([played.width, played.height], [640, 360]);
   assert.ok(played.frames > 20);
   assert.ok(Math.abs(played.duration - 12) < 0.1, `duration ${played.duration}`);
@@ -125,7 +125,6 @@ it('the layer plays, with its telemetry of the moment', async ({ sortie, page, c
 });
 
 it('a failed job shows its failing step at a glance', async ({ sortie, page, complaints }) => {
-  const { writeFile } = await import('node:fs/promises');
   const path = join(sortie.directory, 'words.mp4');
   await writeFile(path, 'these are only words '.repeat(100));
   const jobId = await publish(sortie, path, 'Broken');

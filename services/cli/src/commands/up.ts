@@ -34,7 +34,8 @@ export async function up(options: UpOptions): Promise<number> {
   try {
     const rest = new Rest(local.gateway);
     await rest.signIn(adminName, await readFile(data.adminPassword, 'utf8'), tokenMinutes);
-    out.write(`Sortie is up at ${local.gateway}/arcgis/rest (data in ${data.root})\n\n`);
+    out.write(`Sortie is up at ${local.gateway}/arcgis/rest (data in ${data.root})\n`);
+    out.write(`gRPC: JobService ${local.jobService}, IngestService ${local.ingestService}\n\n`);
 
     const work = (async () => {
       const files = options.files.length > 0 ? options.files : [await sampleFlight(data.root, out)];
