@@ -67,8 +67,13 @@ it('a flight becomes a layer: all steps, playable renditions, telemetry that fit
       .split('\n');
   const frames = probe(join(layer, variant?.uri ?? ''), 'v:0').map((line) => line.split(','));
   assert.is(frames.length, 270);
-  const keys = frames.filter(([, flags]) => flags?.startsWith('K')).map(([time]) => Number(time));
-  assert.equal(keys, [0, 2, 4, 6, 8]);
+  // libavformat shows negative composition offsets (ISO/IEC 14496-12 clause 8.6.1.3) as a delay of the whole.
+  const origin = Math.min(...frames.map(([time]) => Number(time)));
+  const keys = frames.filter(([, flags]) => flags?.startsWith('K')).map(([time]) => Number(time) - origin);
+  assert.equal(
+    keys.map((time) => Math.round(time * 1000)),
+    [0, 2000, 4000, 6000, 8000],
+  );
 
   const packets = (await readFile(join(layer, 'telemetry/packets.ndjson'), 'utf8'))
     .trim()
@@ -144,7 +149,7 @@ it('what is no video fails at the right step with a reason, and nothing else is 
       '#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n',
       'Probing Video Codec failed: The file is an HLS playlist',
     ],
-    ['cut.ts', readFileSync(flight).subarray(0, 188 * 12), 'failed:'],
+    ['cut.ts', readFileSync(flight).subarray(0, 188 * 3), 'failed:'],
   ];
   for (const [name, content, reason] of cases) {
     const path = join(sortie.directory, name);

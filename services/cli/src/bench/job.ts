@@ -28,7 +28,9 @@ function runFfmpeg(input: string): Promise<number> {
   mkdirSync(output, { recursive: true });
   const { rungs } = ladderFor({ width: 1920, height: 1080 }, ['sd', 'hd', 'fhd']);
   const split = `[0:v]split=${rungs.length}${rungs.map(({ name }) => `[in_${name}]`).join('')}`;
-  const scale = rungs.map(({ name, width, height }) => `[in_${name}]scale=${width}:${height}:flags=bicubic,format=yuv420p[${name}]`);
+  const scale = rungs.map(
+    ({ name, width, height }) => `[in_${name}]scale=${width}:${height}:flags=bicubic,format=yuv420p[${name}]`,
+  );
   const parameters = ['-v', 'error', '-y', '-i', input, '-filter_complex', [split, ...scale].join(';')];
   for (const rung of rungs) {
     const { bitrate, maxBitrate, bufferSize } = ratesFor(rung, 30);
@@ -62,7 +64,8 @@ async function runJob(sortie: TestSortie, input: string, service: string): Promi
   return (performance.now() - began) / 1000;
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 
 /** Milliseconds from publishing to the first message that can be read. */
 async function firstMessage(sortie: TestSortie): Promise<number[]> {
@@ -131,7 +134,10 @@ const input = await flight();
 const sortie = await startSortie();
 try {
   const first = await firstMessage(sortie);
-  say('publish to first message, median and worst of 20', `${median(first).toFixed(0)} ms, ${Math.max(...first).toFixed(0)} ms`);
+  say(
+    'publish to first message, median and worst of 20',
+    `${median(first).toFixed(0)} ms, ${Math.max(...first).toFixed(0)} ms`,
+  );
 
   const small = join(sortie.directory, 'small.ts');
   await generateFlight(small, { seconds: 2, width: 320, height: 180, fps: 30 });
@@ -146,7 +152,10 @@ try {
     authorization: `Bearer ${sortie.rest.currentToken}`,
   });
   await app.close();
-  say('GET of an ended job, requests/s; bare Fastify, ratio', `${jobRate.toFixed(0)}; ${bareRate.toFixed(0)}, ${(jobRate / bareRate).toFixed(2)}`);
+  say(
+    'GET of an ended job, requests/s; bare Fastify, ratio',
+    `${jobRate.toFixed(0)}; ${bareRate.toFixed(0)}, ${(jobRate / bareRate).toFixed(2)}`,
+  );
 
   if (uploadGigabytes > 0) {
     const large = join(sortie.directory, 'large.ts');
@@ -166,7 +175,10 @@ try {
     const peer = await runFfmpeg(input);
     const own = await runJob(sortie, input, `Bench${round}`);
     ratios.push(own / peer);
-    say(`complete job, ${seconds} s of 1080p to sd+hd+fhd, by ffmpeg`, `${(own / peer).toFixed(3)} (${own.toFixed(1)} s, ${peer.toFixed(1)} s)`);
+    say(
+      `complete job, ${seconds} s of 1080p to sd+hd+fhd, by ffmpeg`,
+      `${(own / peer).toFixed(3)} (${own.toFixed(1)} s, ${peer.toFixed(1)} s)`,
+    );
   }
   say('complete job by ffmpeg, median', `${median(ratios).toFixed(3)} x`);
 } finally {
