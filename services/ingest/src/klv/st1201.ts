@@ -26,7 +26,8 @@ export function decodeImapb(bytes: Buffer, low: number, high: number): number | 
   let whole = 0n;
   for (const byte of bytes) whole = (whole << 8n) | BigInt(byte);
   const value = (Number(whole) - zero) / scale + low;
-  return value < low || value > high ? null : value;
+  // The zero offset moves the ends of the range by less than one step.
+  return value < low - 1 / scale || value > high + 1 / scale ? null : value;
 }
 
 /** Values outside of the range become "below minimum" and "above maximum". */

@@ -1,0 +1,270 @@
+// KLV in transport streams of every shape that is met, built here packet by packet.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { crc32 } from '../mpegts/psi.js';
+import { ptsDifference } from '../mpegts/pes.js';
+import { encodePacket } from './encode.js';
+import { KlvReader, type TimedPacket } from './read.js';
+import { Timeline } from './time.js';
+
+const klvPid = 0x120;
+const videoPid = 0x100;
+const packetOf = (index: number): Buffer =>
+  encodePacket([
+    [2, BigInt(1_700_000_000_000_000 + index)],
+    [3, `Mission ${index}`],
+    [13, index / 100],
+  ]);
+
+/** A transport stream under construction. */
+class Stream {
+  readonly packets: Buffer[] = [];
+  private readonly counters = new Map<number, number>();
+
+  write(pid: number, unit: Buffer, psi = false): this {
+    let rest = psi ? Buffer.concat([Buffer.from([0]), unit]) : unit;
+    for (let first = true; first || rest.length > 0; first = false) {
+      const part = rest.subarray(0, 184);
+      rest = rest.subarray(184);
+      const packet = Buffer.alloc(188, 0xff);
+      const counter = this.counters.get(pid) ?? 0;
+      this.counters.set(pid, (counter + 1) & 15);
+      packet[0] = 0x47;
+      packet.writeUInt16BE((first ? 0x4000 : 0) | pid, 1);
+      const stuffing = psi ? 0 : 184 - part.length;
+      packet[3] = (stuffing > 0 ? 0x30 : 0x10) | counter;
+      if (stuffing > 0) packet[4] = stuffing - 1;
+      if (stuffing > 1) packet[5] = 0;
+      part.copy(packet, 4 + stuffing);
+      this.packets.push(packet);
+    }
+    return this;
+  }
+
+  tables(streams: [type: number, pid: number, descriptors?: Buffer][], version = 0): this {
+    const section = (head: number[], body: Buffer): Buffer => {
+      const bytes = Buffer.concat([Buffer.from(head), body, Buffer.alloc(4)]);
+      bytes.writeUInt16BE(0xb000 | (bytes.length - 3), 1);
+      bytes.writeUInt32BE(crc32(bytes.subarray(0, -4)), bytes.length - 4);
+      return bytes;
+    };
+    const flags = 0xc1 | (version << 1);
+    this.write(0, section([0, 0, 0, 0, 1, flags, 0, 0], Buffer.from([0, 1, 0xe0 | 0x10, 0x00])), true);
+    const entries = streams.map(([type, pid, descriptors = Buffer.alloc(0)]) =>
+      Buffer.concat([Buffer.from([type, 0xe0 | (pid >> 8), pid & 255, 0xf0, descriptors.length]), descriptors]),
+    );
+    return this.write(0x1000, section([2, 0, 0, 0, 1, flags, 0, 0, 0xe1, 0, 0xf0, 0], Buffer.concat(entries)), true);
+  }
+
+  pes(pid: number, id: number, pts: number | null, payload: Buffer): this {
+    const stamp = Buffer.alloc(pts === null ? 0 : 5);
+    if (pts !== null) {
+      stamp[0] = 0x21 | ((Math.floor(pts / 2 ** 30) & 7) << 1);
+      stamp.writeUInt16BE((Math.floor(pts / 2 ** 15) & 0x7fff) * 2 + 1, 1);
+      stamp.writeUInt16BE((pts % 2 ** 15) * 2 + 1, 3);
+    }
+    const head = Buffer.from([0, 0, 1, id, 0, 0, 0x84, pts === null ? 0 : 0x80, stamp.length]);
+    head.writeUInt16BE(3 + stamp.length + payload.length, 4);
+    return this.write(pid, Buffer.concat([head, stamp, payload]));
+  }
+
+  bytes(stride = 188): Buffer {
+    const extra = Buffer.alloc(stride - 188, 0x11);
+    return Buffer.concat(this.packets.flatMap((packet) => (stride === 192 ? [extra, packet] : [packet, extra])));
+  }
+}
+
+const klva = Buffer.from([5, 4, 0x4b, 0x4c, 0x56, 0x41]);
+let sequence = 0;
+const cell = (payload: Buffer, fragment = 3): Buffer =>
+  Buffer.concat([
+    Buffer.from([0, sequence++ & 255, (fragment << 6) | 0x1f, payload.length >> 8, payload.length & 255]),
+    payload,
+  ]);
+
+function read(bytes: Buffer, chunk = bytes.length): { packets: TimedPacket[]; reader: KlvReader } {
+  const reader = new KlvReader('mpegts');
+  const packets: TimedPacket[] = [];
+  for (let at = 0; at < bytes.length; at += chunk) packets.push(...reader.push(bytes.subarray(at, at + chunk)));
+  packets.push(...reader.end());
+  return { packets, reader };
+}
+
+const numbers = (packets: readonly TimedPacket[]): unknown[] =>
+  packets.map((packet) => [packet.checksum, (packet.timestamp_us as number) - 1_700_000_000_000_000]);
+const expect = (count: number): unknown[] => Array.from({ length: count }, (_, index) => ['ok', index]);
+const sync = (count = 6): Stream => {
+  const stream = new Stream().tables([
+    [0x1b, videoPid],
+    [0x15, klvPid, klva],
+  ]);
+  for (let index = 0; index < count; index++) stream.pes(klvPid, 0xfc, 90_000 + index * 3000, cell(packetOf(index)));
+  return stream;
+};
+
+test('synchronous KLV, in packets of 188, 192 and 204 bytes, in chunks of any size', () => {
+  for (const stride of [188, 192, 204]) {
+    for (const chunk of [1 << 20, 1000, 188, 61]) {
+      const { packets, reader } = read(sync().bytes(stride), chunk);
+      assert.equal(numbers(packets), expect(6), `${stride}, ${chunk}`);
+      assert.equal(
+        packets.map((packet) => packet.pts),
+        [90_000, 93_000, 96_000, 99_000, 102_000, 105_000],
+      );
+      assert.is(reader.report.sequenceErrors, 0);
+    }
+  }
+});
+
+test('asynchronous KLV has the time of the video before it', () => {
+  const stream = new Stream().tables([
+    [0x1b, videoPid],
+    [0x06, klvPid, klva],
+  ]);
+  for (let index = 0; index < 4; index++) {
+    stream.pes(videoPid, 0xe0, 180_000 + index * 3000, Buffer.alloc(300));
+    stream.pes(klvPid, 0xbd, null, packetOf(index));
+  }
+  const { packets } = read(stream.bytes());
+  assert.equal(numbers(packets), expect(4));
+  const timeline = new Timeline(180_000);
+  assert.equal(
+    packets.map((packet) => timeline.timeOf(packet)),
+    [0, 1, 2, 3].map((index) => ({ time: index / 30, timeRule: 'video' })),
+  );
+});
+
+test('what the stream type promises does not matter', () => {
+  const bare = new Stream().tables([[0x15, klvPid, klva]]);
+  const cells = new Stream().tables([[0x06, klvPid]]);
+  for (let index = 0; index < 3; index++) {
+    bare.pes(klvPid, 0xfc, index * 3000, packetOf(index));
+    cells.pes(klvPid, 0xbd, index * 3000, cell(packetOf(index)));
+  }
+  assert.equal(numbers(read(bare.bytes()).packets), expect(3));
+  assert.equal(numbers(read(cells.bytes()).packets), expect(3));
+});
+
+test('several cells in a PES, and packets in fragments over cells and PES', () => {
+  const several = new Stream()
+    .tables([[0x15, klvPid]])
+    .pes(klvPid, 0xfc, 0, Buffer.concat([0, 1, 2].map((index) => cell(packetOf(index)))));
+  assert.equal(numbers(read(several.bytes()).packets), expect(3));
+  const fragments = new Stream().tables([[0x15, klvPid]]);
+  for (let index = 0; index < 3; index++) {
+    const whole = packetOf(index);
+    fragments.pes(
+      klvPid,
+      0xfc,
+      index * 3000,
+      Buffer.concat([cell(whole.subarray(0, 20), 2), cell(whole.subarray(20, 30), 0)]),
+    );
+    fragments.pes(klvPid, 0xfc, index * 3000 + 1, cell(whole.subarray(30), 1));
+  }
+  const { packets } = read(fragments.bytes());
+  assert.equal(numbers(packets), expect(3));
+  assert.equal(
+    packets.map((packet) => packet.pts),
+    [0, 3000, 6000],
+    'a packet has the time at which it begins',
+  );
+  const split = new Stream().tables([[0x06, klvPid, klva]]);
+  for (let index = 0; index < 3; index++) {
+    split.pes(klvPid, 0xbd, null, packetOf(index).subarray(0, 25));
+    split.pes(klvPid, 0xbd, null, packetOf(index).subarray(25));
+  }
+  assert.equal(numbers(read(split.bytes()).packets), expect(3));
+});
+
+test('a map that comes late and changes, and two KLV PIDs', () => {
+  const stream = new Stream().tables([[0x1b, videoPid]]);
+  stream.pes(videoPid, 0xe0, 0, Buffer.alloc(500));
+  stream.tables(
+    [
+      [0x1b, videoPid],
+      [0x15, klvPid],
+      [0x06, 0x121, klva],
+    ],
+    1,
+  );
+  for (let index = 0; index < 3; index++)
+    stream.pes(klvPid, 0xfc, index, cell(packetOf(index))).pes(0x121, 0xbd, null, packetOf(index));
+  const { packets } = read(stream.bytes());
+  for (const pid of [klvPid, 0x121]) assert.equal(numbers(packets.filter((packet) => packet.pid === pid)), expect(3));
+});
+
+test('junk before and inside, and lost packets, cost only what they hit', () => {
+  const clean = sync(8).bytes();
+  const junk = Buffer.alloc(777, 0x55);
+  const dirty = Buffer.concat([junk, clean.subarray(0, 188 * 6), junk, clean.subarray(188 * 6)]);
+  const found = read(dirty);
+  assert.ok(found.packets.length >= 7);
+  assert.ok(found.packets.every((packet) => packet.checksum === 'ok'));
+  assert.is(found.reader.report.transport?.junkBytes, 2 * junk.length);
+  const lossy = new Stream().tables([[0x15, klvPid]]);
+  for (let index = 0; index < 6; index++)
+    lossy.pes(
+      klvPid,
+      0xfc,
+      index,
+      cell(Buffer.concat([packetOf(index), packetOf(index), packetOf(index), packetOf(index)])),
+    );
+  lossy.packets.splice(4, 1);
+  const lost = read(lossy.bytes());
+  assert.ok((lost.reader.report.transport?.continuityErrors ?? 0) > 0);
+  assert.is(lost.packets.filter((packet) => packet.checksum !== 'ok').length, 0);
+  assert.ok(lost.packets.length >= 20);
+});
+
+test('private data that is no KLV gives no packets', () => {
+  const stream = new Stream().tables([[0x06, klvPid]]);
+  for (let index = 0; index < 5; index++) stream.pes(klvPid, 0xbd, index, Buffer.from(`subtitle ${index} `.repeat(40)));
+  const { packets, reader } = read(stream.bytes());
+  assert.is(packets.length, 0);
+  assert.equal(reader.streams, []);
+});
+
+test('timestamps wrap', () => {
+  assert.is(ptsDifference(10, 2 ** 33 - 20), 30);
+  assert.is(ptsDifference(2 ** 33 - 20, 10), -30);
+  const timeline = new Timeline(2 ** 33 - 90_000);
+  assert.equal(timeline.timeOf({ i: 0, kind: '', bytes: 0, items: [], pts: 90_000 }), { time: 2, timeRule: 'pts' });
+});
+
+test('raw packets between junk, with lengths in any form', () => {
+  const long = packetOf(1);
+  const stretched = Buffer.concat([
+    long.subarray(0, 16),
+    Buffer.from([0x83, 0, 0, long.length - 17]),
+    long.subarray(17),
+  ]);
+  const reader = new KlvReader('klv');
+  const bytes = Buffer.concat([packetOf(0), Buffer.from('junk'), stretched, packetOf(2), packetOf(3).subarray(0, 30)]);
+  const packets: TimedPacket[] = [];
+  for (let at = 0; at < bytes.length; at += 7) packets.push(...reader.push(bytes.subarray(at, at + 7)));
+  packets.push(...reader.end());
+  assert.equal(
+    packets.map((packet) => packet.timestamp_us),
+    [0, 1, 2].map((index) => 1_700_000_000_000_000 + index),
+  );
+  assert.is(reader.report.truncated, 1);
+  assert.is(reader.report.junkBytes, 34);
+});
+
+test('damage of any kind is survived', () => {
+  let seed = 7;
+  const random = (below: number): number => {
+    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+    return seed % below;
+  };
+  const clean = sync(20).bytes();
+  for (let round = 0; round < 300; round++) {
+    let bytes = Buffer.from(clean);
+    for (let flips = random(200); flips > 0; flips--) bytes[random(bytes.length)] = random(256);
+    const cut = random(bytes.length);
+    if (round % 3 === 0) bytes = Buffer.concat([bytes.subarray(0, cut), bytes.subarray(cut + random(400))]);
+    read(bytes, 1 + random(4000));
+  }
+});
+
+test.run();
