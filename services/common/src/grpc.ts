@@ -11,8 +11,9 @@ import {
   type ServerUnaryCall,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
+import type { AnyDefinition, PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { HealthImplementation, type ServingStatus } from 'grpc-health-check';
 import { SortieError, toGrpc } from './errors.js';
 import type { Logger } from './log.js';
@@ -34,9 +35,7 @@ const descriptors = new URL('../descriptors.binpb', import.meta.url);
  * port 0 for any free one.
  */
 export async function startServer(server: Server, service: string, address: string): Promise<RunningServer> {
-  const reflection = new ReflectionService(loadFileDescriptorSetFromBuffer(readFileSync(descriptors)), {
-    services: [service],
-  });
+  const reflection = new ReflectionService(reflected(), { services: [service, 'grpc.health.v1.Health'] });
   reflection.addToServer(server);
   const health = new HealthImplementation({ '': 'SERVING', [service]: 'SERVING' });
   health.addToServer(server);
@@ -63,6 +62,22 @@ export async function startServer(server: Server, service: string, address: stri
         });
       }),
   };
+}
+
+/**
+ * What reflection tells: the files as buf compiled them. Going through proto-loader's own reading would merge the files of
+ * a package into one that has lost its services.
+ */
+function reflected(): PackageDefinition {
+  const reader = new BinaryReader(readFileSync(descriptors));
+  const files: Buffer[] = [];
+  while (reader.pos < reader.len) {
+    // FileDescriptorSet: field 1, length-delimited, again and again.
+    reader.uint32();
+    files.push(Buffer.from(reader.bytes()));
+  }
+  const all = { format: 'Protocol Buffer 3 DescriptorProto', type: {}, fileDescriptorProtos: files } as AnyDefinition;
+  return { all };
 }
 
 export const newServer = (): Server => new Server({ 'grpc.max_receive_message_length': 4 * 1024 * 1024 });

@@ -1,6 +1,8 @@
 // The Job service as its clients meet it: real gRPC sockets, a real nats-server, and both databases.
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { Client as GenericClient } from '@grpc/grpc-js';
@@ -318,6 +320,27 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     );
     assert.equal([...raw], [8, 1], 'status SERVING');
     generic.close();
+    // An independent client that knows nothing but what reflection tells.
+    const buf = fileURLToPath(new URL('../../../node_modules/.bin/buf', import.meta.url));
+    const curl = (...parameters: string[]): Promise<string> =>
+      new Promise((resolve) =>
+        execFile(
+          buf,
+          ['curl', '--protocol', 'grpc', '--http2-prior-knowledge', '--reflect', ...parameters],
+          { cwd: context.directory },
+          (_, stdout, stderr) => resolve(stdout + stderr),
+        ),
+      );
+    const address = `http://127.0.0.1:${context.service.port}`;
+    assert.match(await curl('--list-services', address), /grpc\.health\.v1\.Health\s+sortie\.job\.v1\.JobService/);
+    assert.match(await curl(`${address}/grpc.health.v1.Health/Check`), '"status": "SERVING"');
+    const { jobId } = await create(context);
+    assert.match(
+      await curl('-d', `{"job_id":"${jobId}"}`, `${address}/sortie.job.v1.JobService/GetJob`),
+      '"state": "STATE_QUEUED"',
+    );
+    const refused = await curl('-d', '{"job_id":"j"}', `${address}/sortie.job.v1.JobService/GetJob`);
+    assert.match(refused, '"code": "not_found"');
   });
 
   it.run();
