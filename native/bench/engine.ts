@@ -22,18 +22,26 @@ const rungs: RungPlan[] = [
 
 interface Measured {
   wall: number;
+  /** User and system time; hardly moved by what else the machine does. */
+  cpu: number;
   peak: number;
 }
 
-/** Runs a command; its peak memory is read from the kernel while it lives, since it is gone afterwards. */
+const clockTicks = 100;
+
+/** Runs a command; its memory and time are read from the kernel while it lives, since they are gone afterwards. */
 function measure(command: string, args: string[]): Promise<Measured> {
   return new Promise((resolve, reject) => {
     const begun = performance.now();
     let peak = 0;
+    let cpu = 0;
     const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
     const timer = setInterval(() => {
       try {
         const status = readFileSync(`/proc/${String(child.pid)}/status`, 'utf8');
+        const stat = readFileSync(`/proc/${String(child.pid)}/stat`, 'utf8');
+        const [user, system] = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14).map(Number);
+        cpu = Math.max(cpu, ((user ?? 0) + (system ?? 0)) / clockTicks);
         peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024);
       } catch {
         // it has just ended
@@ -41,7 +49,7 @@ function measure(command: string, args: string[]): Promise<Measured> {
     }, 50);
     child.on('close', (code) => {
       clearInterval(timer);
-      if (code === 0) resolve({ wall: (performance.now() - begun) / 1000, peak });
+      if (code === 0) resolve({ wall: (performance.now() - begun) / 1000, cpu, peak });
       else reject(new Error(`${command} ended with ${String(code)}.`));
     });
   });
@@ -133,7 +141,7 @@ if (process.argv[2] === 'run') {
       for (const turn of turns) await turn();
       const [a, b] = [engine[round], ffmpeg[round]];
       if (!a || !b) throw new Error('A round gave no figures.');
-      console.log(`round ${round + 1}: engine ${a.wall.toFixed(2)} s ${a.peak.toFixed(0)} MiB, ffmpeg ${b.wall.toFixed(2)} s ${b.peak.toFixed(0)} MiB`); // prettier-ignore
+      console.log(`round ${round + 1}: engine ${a.wall.toFixed(2)} s (CPU ${a.cpu.toFixed(2)} s) ${a.peak.toFixed(0)} MiB, ffmpeg ${b.wall.toFixed(2)} s (CPU ${b.cpu.toFixed(2)} s) ${b.peak.toFixed(0)} MiB`); // prettier-ignore
     }
     const begun = performance.now();
     for (const rung of rungs) {
@@ -145,7 +153,7 @@ if (process.argv[2] === 'run') {
     const best = (all: Measured[], of: keyof Measured): number => Math.min(...all.map((one) => one[of]));
     const sum = (all: Measured[]): number => all.reduce((total, one) => total + one.wall, 0);
     console.log(`${cpus().length} cores, ${seconds} s of 1080p${rate}, ${rounds} round(s)`);
-    console.log(`wall ratio ${(best(engine, 'wall') / best(ffmpeg, 'wall')).toFixed(3)} (best), ${(sum(engine) / sum(ffmpeg)).toFixed(3)} (sum); memory ratio ${(best(engine, 'peak') / best(ffmpeg, 'peak')).toFixed(3)}`); // prettier-ignore
+    console.log(`wall ratio ${(best(engine, 'wall') / best(ffmpeg, 'wall')).toFixed(3)} (best), ${(sum(engine) / sum(ffmpeg)).toFixed(3)} (sum); CPU ratio ${(best(engine, 'cpu') / best(ffmpeg, 'cpu')).toFixed(3)}; memory ratio ${(best(engine, 'peak') / best(ffmpeg, 'peak')).toFixed(3)}`); // prettier-ignore
     console.log(
       `verify: ${verifying.toFixed(2)} s, ${((100 * verifying) / best(engine, 'wall')).toFixed(1)} % of the run`,
     );

@@ -1,0 +1,75 @@
+// The samples of a CMAF segment, straight from its boxes (ISO 14496-12), every bound checked.
+#pragma once
+#include <vector>
+
+#include "common.h"
+
+namespace sortie {
+
+/** A stretch of a segment, read with checked bounds. */
+class Span {
+ public:
+  Span(const uint8_t* data, size_t size) : data_(data), size_(size) {}
+  size_t size() const { return size_; }
+  const uint8_t* data() const { return data_; }
+  uint64_t number(size_t bytes) {
+    need(bytes);
+    uint64_t value = 0;
+    for (size_t i = 0; i < bytes; ++i) value = value << 8 | data_[i];
+    data_ += bytes;
+    size_ -= bytes;
+    return value;
+  }
+  uint32_t u32() { return static_cast<uint32_t>(number(4)); }
+  void skip(size_t bytes) {
+    need(bytes);
+    data_ += bytes;
+    size_ -= bytes;
+  }
+  Span take(size_t bytes) {
+    need(bytes);
+    const Span part(data_, bytes);
+    skip(bytes);
+    return part;
+  }
+
+ private:
+  void need(size_t bytes) const {
+    if (bytes > size_) throw EngineError(Code::kDecodeFailed, "is cut short");
+  }
+  const uint8_t* data_;
+  size_t size_;
+};
+
+struct Sample {
+  uint32_t size = 0;
+  uint32_t duration = 0;
+  int64_t dts = 0;
+  int64_t pts = 0;
+  const uint8_t* data = nullptr;
+};
+
+/**
+ * The samples of one segment. libavformat is not asked: its reader shifts what has negative composition offsets, and
+ * the times that count are those that stand in the file.
+ */
+class Fragment {
+ public:
+  /** Samples point into `bytes`. Throws EngineError with what is wrong. */
+  explicit Fragment(const std::vector<uint8_t>& bytes);
+
+  std::vector<Sample> samples;
+
+ private:
+  void readMoof(Span moof);
+  void readHeader(Span body);
+  void readRun(Span body);
+
+  const uint8_t* moof_ = nullptr;
+  int64_t time_ = 0;
+  int32_t dataOffset_ = 0;
+  uint32_t duration_ = 0;
+  uint32_t size_ = 0;
+};
+
+}  // namespace sortie
