@@ -1,6 +1,7 @@
 // The main job from upload to layer, through the real services, on a generated flight.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import HLS from 'hls-parser';
@@ -18,6 +19,9 @@ interface Context {
 
 const it = suite<Context>('ingest');
 
+/** The worker that a test starts beside the others. */
+let stopSecond = (): boolean => true;
+
 it.before(async (context) => {
   // Slow enough that there is a middle to interrupt.
   context.sortie = await startSortie({ SORTIE_PRESET: 'slow' });
@@ -25,6 +29,7 @@ it.before(async (context) => {
   await generateFlight(context.flight, { seconds: 9, width: 640, height: 360, fps: 30 });
 });
 it.after(async ({ sortie }) => {
+  stopSecond();
   await sortie.stop();
 });
 
@@ -106,30 +111,52 @@ it('cancel in the middle of the encode ends the job and leaves no layer', async 
   assert.equal(readdirSync(join(sortie.data.root, 'work')), []);
 });
 
-const enginePids = (data: string): number[] =>
+/** Processes of this Sortie whose command line matches. */
+const processes = ({ data }: TestSortie, command: RegExp): { pid: number; environment: NodeJS.ProcessEnv }[] =>
   readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
+    .flatMap((pid) => {
       try {
-        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-        return (
-          command.includes('engine/child.js') &&
-          readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]?.endsWith('node') === true &&
-          cwdOf(pid).startsWith(data)
+        const read = (name: string): string[] => readFileSync(`/proc/${pid}/${name}`, 'utf8').split('\0');
+        const ours =
+          readlinkSync(`/proc/${pid}/cwd`).startsWith(data.root) ||
+          read('environ').some((entry) => entry.endsWith(data.storage));
+        if (!ours || !command.test(read('cmdline').join(' '))) return [];
+        const environment = Object.fromEntries(
+          read('environ').map((entry) => entry.split(/=(.*)/s).slice(0, 2) as [string, string]),
         );
+        return [{ pid: Number(pid), environment }];
       } catch {
-        return false;
+        return []; // it has just ended
       }
-    })
-    .map(Number);
-const cwdOf = (pid: string): string => spawnSync('readlink', [`/proc/${pid}/cwd`], { encoding: 'utf8' }).stdout.trim();
+    });
 
+it('a worker that is told to go hands its work back, and another goes on', async ({ sortie, flight }) => {
+  const [first] = processes(sortie, /ingest\/dist\/main\.js worker/);
+  assert.ok(first);
+  const program = fileURLToPath(new URL('../../ingest/dist/main.js', import.meta.url));
+  const { NODE_CHANNEL_FD: _, ...environment } = first?.environment ?? {};
+  const jobId = await publish(sortie, flight, 'Handed');
+  await transcoding(sortie, jobId);
+  const second = spawn(process.execPath, [program, 'worker'], { env: environment, stdio: 'ignore' });
+  try {
+    process.kill(first?.pid ?? 0, 'SIGTERM');
+    const job = await ended(sortie, jobId);
+    assert.is(job.status, 'COMPLETED');
+    assert.is(texts(job).length, 16, 'nothing failed, so nothing is told of it');
+    assert.is(new Set(job.customAttributes.sortie?.steps.map((step) => step.attempt)).size, 2);
+    // From here on the second worker serves the tests that follow.
+    assert.is(processes(sortie, /ingest\/dist\/main\.js worker/).length, 1);
+  } finally {
+    stopSecond = () => second.kill('SIGTERM');
+  }
+});
 it('an engine that is killed costs one attempt, and the job is completed', async ({ sortie, flight }) => {
   const jobId = await publish(sortie, flight, 'Killed');
   await transcoding(sortie, jobId);
   let pids: number[] = [];
   for (let round = 0; round < 200 && pids.length === 0; round++) {
-    pids = enginePids(sortie.data.root);
+    pids = processes(sortie, /^\S*node .*engine\/child\.js/).map(({ pid }) => pid);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   assert.ok(pids.length > 0, 'the engine runs in a process of its own');
