@@ -1,9 +1,10 @@
 // A whole Sortie on this machine: NATS, Job service, Ingest API, worker and gateway as child processes.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '@sortie/common/free-port';
 import { forgetRunning, noteRunning, prepare, type DataDirectory } from './data.js';
 
 export interface LocalSettings {
@@ -28,18 +29,6 @@ const startMs = 60_000;
 const stopMs = 15_000;
 
 const program = (relative: string): string => fileURLToPath(new URL(`../../../${relative}`, import.meta.url));
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
-  });
 
 class Parts {
   private readonly children: { name: string; child: ChildProcess; gone: Promise<void> }[] = [];

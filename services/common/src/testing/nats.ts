@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, startProgram, type Program } from './child.js';
+import { freePort } from '../free-port.js';
+import { startProgram, type Program } from './child.js';
 
 export interface TestNats {
   url: string;

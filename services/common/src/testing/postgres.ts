@@ -5,7 +5,8 @@ import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { freePort, startProgram } from './child.js';
+import { freePort } from '../free-port.js';
+import { startProgram } from './child.js';
 
 export interface TestPostgres {
   url: string;
