@@ -1,28 +1,39 @@
-// Every file of a folder of real and hostile videos (SORTIE_MEDIA) through the engine: it ends, in a known way.
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+// Every file of a folder of real and hostile videos (SORTIE_MEDIA), and a few of our own always, through the engine: it
+// ends, in a known way.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { run, verify, type EngineFailure } from '../index.js';
-import { planFor, rung } from './support.js';
+import { run, verify, type EngineFailure, type EnginePlan } from '../index.js';
+import { fresh, make, planFor, rung, testPicture, tone, x264 } from './support.js';
 
 const media = process.env['SORTIE_MEDIA'];
 const limitMs = 120_000;
 const known = ['OPEN_FAILED', 'NO_STREAM', 'UNSUPPORTED_CODEC', 'DECODE_FAILED', 'TOO_LARGE'];
-const videos = media ? readdirSync(media).filter((name) => !/\.(json|md|txt|klv)$/.test(name)) : [];
+const sound = make('.ts', ...testPicture('320x180', '25', 2), ...tone(2), ...x264);
+const cut = fresh('.ts');
+writeFileSync(cut, readFileSync(sound).subarray(0, 188 * 100));
+const noise = fresh('.mp4');
+writeFileSync(noise, Buffer.alloc(5000, 0x5a));
+const videos = [sound, cut, noise];
+if (media !== undefined) {
+  videos.push(...readdirSync(media).filter((name) => !/\.(json|md|txt|klv)$/.test(name)).map((name) => join(media, name))); // prettier-ignore
+}
 
-for (const name of videos) {
+/** What cannot be probed is given to the demuxer that its name promises. */
+function planOf(path: string): EnginePlan {
+  const wanted = { deinterlace: true, rungs: [rung('sd', 320, 180), rung('low', 160, 90)] };
+  try {
+    return planFor(path, wanted);
+  } catch {
+    return { ...planFor(sound, wanted), input: path, demuxer: path.endsWith('.ts') ? 'mpegts' : 'mov' };
+  }
+}
+
+for (const path of videos) {
+  const name = basename(path);
   test(`the corpus: ${name}`, async () => {
-    let plan;
-    try {
-      plan = planFor(join(media ?? '', name), {
-        deinterlace: true,
-        rungs: [rung('sd', 320, 180), rung('low', 160, 90)],
-      });
-    } catch {
-      plan = planFor(join(media ?? '', name).replace(name, 'ts_h264.ts'), {});
-      plan = { ...plan, input: join(media ?? '', name), demuxer: name.endsWith('.ts') ? 'mpegts' : 'mov' };
-    }
+    const plan = planOf(path);
     const job = run(plan, () => undefined);
     const timer = setTimeout(() => job.cancel(), limitMs);
     let told = '';
