@@ -67,14 +67,14 @@ function runFfmpeg(parameters: string[], frames: Iterable<Buffer>): Promise<void
     // ffmpeg closes its input when it has enough.
     child.stdin.on('error', () => undefined);
     const closed = once(child.stdin, 'close');
-    closed.catch(() => undefined);
+    closed.catch(() => undefined); // its early end is told by the exit code
     void (async () => {
       for (const frame of frames) {
         if (!child.stdin.writable) break;
         if (!child.stdin.write(frame)) await Promise.race([once(child.stdin, 'drain'), closed]);
       }
       child.stdin.end();
-    })();
+    })().catch(() => undefined);
   });
 }
 
