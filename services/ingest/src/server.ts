@@ -137,12 +137,13 @@ async function receive(
   catalogue: Catalogue,
   maxUploadBytes: number,
 ): Promise<UploadFileResponse> {
-  const gone = new Promise<{ done: true }>((resolve) => call.once('cancelled', () => resolve({ done: true })));
+  const broken = new SortieError('CANCELLED', 'The upload was broken off; nothing was stored.');
+  // The stream of a caller who goes away ends like any other, or just stays: only `finish` makes a file.
+  call.once('cancelled', () => call.destroy(broken));
   const messages = (call as AsyncIterable<UploadFileRequest>)[Symbol.asyncIterator]();
   const nextPart = async (): Promise<UploadFileRequest['part']> => {
-    // The stream of a caller who goes away ends like any other, or fails, or just stays: only `finish` makes a file.
-    const next = await Promise.race([messages.next(), gone]);
-    if (next.done === true) throw new SortieError('CANCELLED', 'The upload was broken off; nothing was stored.');
+    const next = await messages.next();
+    if (next.done === true) throw broken;
     return next.value.part;
   };
   const header = await nextPart();
