@@ -1,17 +1,19 @@
 // The complete job beside one ffmpeg command that makes the same renditions with the same x264 settings, in the same run;
 // how soon a job speaks; reading a job beside a bare Fastify route with the same bytes; memory of a large upload.
-import { spawn } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fastify } from 'fastify';
+import { fileURLToPath } from 'node:url';
 import { ladderFor, ratesFor } from '@sortie/ingest/media/geometry';
 import { generateFlight } from '@sortie/ingest/sample/flight';
 import { publish, startSortie, type TestSortie } from '../testing/sortie.js';
 
 const seconds = Number(process.argv[2] ?? 60);
-const uploadGigabytes = Number(process.argv[3] ?? 4);
+const rounds = Number(process.argv[3] ?? 3);
+const uploadGigabytes = Number(process.argv[4] ?? 4);
 const cache = join(tmpdir(), 'sortie-bench');
 
 async function flight(): Promise<string> {
@@ -144,14 +146,13 @@ try {
   const jobId = await publish(sortie, small, 'Read');
   await sortie.rest.watch(jobId, () => undefined);
   const document = await sortie.rest.jobText(jobId, false);
-  const app = fastify();
-  app.get('/job', (_, reply) => reply.header('content-type', 'application/json; charset=utf-8').send(document));
-  const bare = await app.listen({ host: '127.0.0.1', port: 0 });
-  const bareRate = await rate(`${bare}/job`, {});
+  const bare = fork(fileURLToPath(new URL('./bare.js', import.meta.url)), [document]);
+  const [{ port }] = (await once(bare, 'message')) as [{ port: number }];
+  const bareRate = await rate(`http://127.0.0.1:${port}/job`, {});
   const jobRate = await rate(`${sortie.rest.gateway}/arcgis/rest/jobs/job/${jobId}?f=json`, {
     authorization: `Bearer ${sortie.rest.currentToken}`,
   });
-  await app.close();
+  bare.disconnect();
   say(
     'GET of an ended job, requests/s; bare Fastify, ratio',
     `${jobRate.toFixed(0)}; ${bareRate.toFixed(0)}, ${(jobRate / bareRate).toFixed(2)}`,
@@ -171,7 +172,7 @@ try {
   }
 
   const ratios: number[] = [];
-  for (let round = 0; round < 2; round++) {
+  for (let round = 0; round < rounds; round++) {
     const peer = await runFfmpeg(input);
     const own = await runJob(sortie, input, `Bench${round}`);
     ratios.push(own / peer);
