@@ -127,7 +127,7 @@ test('asynchronous KLV has the time of the video before it', () => {
   }
   const { packets } = read(stream.bytes());
   assert.equal(numbers(packets), expect(4));
-  const timeline = new Timeline(180_000);
+  const timeline = new Timeline([{ mediaTime: 0, pts90k: 180_000 }]);
   assert.equal(
     packets.map((packet) => timeline.timeOf(packet)),
     [0, 1, 2, 3].map((index) => ({ time: index / 30, timeRule: 'video' })),
@@ -227,8 +227,17 @@ test('private data that is no KLV gives no packets', () => {
 test('timestamps wrap', () => {
   assert.is(ptsDifference(10, 2 ** 33 - 20), 30);
   assert.is(ptsDifference(2 ** 33 - 20, 10), -30);
-  const timeline = new Timeline(2 ** 33 - 90_000);
+  const timeline = new Timeline([{ mediaTime: 0, pts90k: 2 ** 33 - 90_000 }]);
   assert.equal(timeline.timeOf({ i: 0, kind: '', bytes: 0, items: [], pts: 90_000 }), { time: 2, timeRule: 'pts' });
+});
+
+test('after a jump of the clock, packets go with the picture', () => {
+  const timeline = new Timeline([
+    { mediaTime: 0, pts90k: 900_000 },
+    { mediaTime: 10, pts90k: 90_000_000 },
+  ]);
+  const at = (pts: number): number | null => timeline.timeOf({ i: 0, kind: '', bytes: 0, items: [], pts }).time;
+  assert.equal([at(900_000), at(990_000), at(90_000_000), at(90_090_000)], [0, 1, 10, 11]);
 });
 
 test('raw packets between junk, with lengths in any form', () => {

@@ -12,19 +12,36 @@ export interface MediaTime {
 }
 
 const clockRate = 90_000;
+/** A packet this little before a piece belongs to it: telemetry may lead its picture. */
+const leadSeconds = 1;
 
-/** Gives each packet of a file its time. `originPts` is the PTS of the first picture shown, 90 kHz; null without video. */
+/** From here on the source's clock is another one: media time, seconds, and PTS of the first picture, 90 kHz. */
+export interface ClockPiece {
+  mediaTime: number;
+  pts90k: number;
+}
+
+/** Gives each packet of a file its time. `pieces` are those of the video's clock, in order; none without video. */
 export class Timeline {
   private firstStamp: number | null = null;
 
-  constructor(private readonly originPts: number | null) {}
+  constructor(private readonly pieces: readonly ClockPiece[]) {}
+
+  /** By the piece whose span holds the PTS; by the first one when none does. */
+  private byPts(pts: number): number {
+    const times = this.pieces.map((piece, index) => {
+      const since = ptsDifference(pts, piece.pts90k) / clockRate;
+      const length = (this.pieces[index + 1]?.mediaTime ?? Infinity) - piece.mediaTime;
+      return { time: piece.mediaTime + since, holds: since >= -leadSeconds && since < length };
+    });
+    return (times.find(({ holds }) => holds) ?? times[0])?.time ?? 0;
+  }
 
   timeOf(packet: TimedPacket): MediaTime {
     const { pts, videoPts, timestamp_us: stamp } = packet;
-    if (this.originPts !== null) {
-      if (pts !== undefined) return { time: ptsDifference(pts, this.originPts) / clockRate, timeRule: 'pts' };
-      if (videoPts !== undefined)
-        return { time: ptsDifference(videoPts, this.originPts) / clockRate, timeRule: 'video' };
+    if (this.pieces.length > 0) {
+      if (pts !== undefined) return { time: this.byPts(pts), timeRule: 'pts' };
+      if (videoPts !== undefined) return { time: this.byPts(videoPts), timeRule: 'video' };
       // Before the first picture there is none to go by: it belongs to the beginning.
       if (packet.pid !== undefined) return { time: 0, timeRule: 'video' };
     }

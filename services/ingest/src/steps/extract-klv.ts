@@ -48,7 +48,7 @@ export async function extractKlv(
     made.duration,
   );
   const reader = new KlvReader('mpegts');
-  const timeline = new Timeline(made.originPts90k);
+  const timeline = new Timeline([{ mediaTime: 0, pts90k: made.originPts90k }, ...made.clockJumps]);
   const state = new State();
   const summary = new Summary();
   const track = new Track();
