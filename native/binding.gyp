@@ -4,7 +4,7 @@
     "cflags!": ["-fno-exceptions"],
     "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
     "cflags": ["-Wall", "-Wextra", "-Wno-missing-field-initializers"],
-    "cflags_cc": ["-std=c++17", "-fexceptions"],
+    "cflags_cc": ["-std=c++17", "-fexceptions", "-ffp-contract=off"],
     "conditions": [
       ["sanitize!=''", { "cflags": ["-g", "-fno-omit-frame-pointer", "-fsanitize=<(sanitize)"], "ldflags": ["-fsanitize=<(sanitize)"] }]
     ]
@@ -15,6 +15,7 @@
       "sources": [
         "src/addon.cc",
         "src/audio.cc",
+        "src/codec-string.cc",
         "src/common.cc",
         "src/convert.cc",
         "src/demux.cc",
@@ -22,6 +23,16 @@
         "src/fragment.cc",
         "src/info.cc",
         "src/mux.cc",
+        "src/nvidia/decoder.cc",
+        "src/nvidia/device.cc",
+        "src/nvidia/driver.cc",
+        "src/nvidia/encoder.cc",
+        "src/nvidia/filter-bank.cc",
+        "src/nvidia/preflight.cc",
+        "src/nvidia/scaler.cc",
+        "src/nvidia/surface.cc",
+        "src/nvidia/upload.cc",
+        "src/nvidia/upright.cc",
         "src/rung.cc",
         "src/software/decoder.cc",
         "src/software/encoder.cc",
@@ -32,6 +43,7 @@
         "src/still.cc",
         "src/task.cc",
         "src/timeline.cc",
+        "src/tonemap.cc",
         "src/verify.cc"
       ],
       "include_dirs": ["src", "<!@(node -p \"require('node-addon-api').include_dir\")"],

@@ -52,8 +52,16 @@ export interface EnginePlan {
   segmentSeconds: number;
   rungs: RungPlan[];
   audio: AudioPlan[];
-  /** libx264 preset. */
+  /** What the rungs are: H.264 High, or HEVC Main (Main10 with `bitDepth` 10). */
+  codec: 'h264' | 'hevc';
+  /** 8, or 10 with HEVC; high dynamic range is brought to BT.709 at 8. */
+  bitDepth: 8 | 10;
+  /** Preset of libx264 or libx265. */
   preset: string;
+  /** CUDA's number of the GPU that decodes, scales and encodes as far as it can; null for the CPU alone. */
+  device: number | null;
+  /** NVENC preset: "p1" (fastest) to "p7". */
+  gpuPreset: string;
   /** Threads in all; 0 for as many as the machine has cores. */
   threads: number;
   posterPath: string | null;
@@ -89,6 +97,8 @@ export interface RungResult {
   height: number;
   /** RFC 6381, from the sequence parameter set: "avc1.640028". */
   codecs: string;
+  /** What encoded it: "NVENC", "libx264", "libx265". */
+  encoder: string;
   initPath: string;
   initBytes: number;
   frames: number;
@@ -113,8 +123,10 @@ export interface ClockJump {
 }
 
 export interface EngineResult {
-  /** "cpu" or "gpu": what encoded. */
-  engine: string;
+  /** "gpu" when NVENC encoded every rung. */
+  engine: 'cpu' | 'gpu';
+  /** "NVDEC" or "libavcodec". */
+  decoder: string;
   /** Frames decoded, shown and encoded into each rung. */
   framesDecoded: number;
   framesEncoded: number;
@@ -139,6 +151,8 @@ export interface EngineResult {
 }
 
 export interface EngineProgress {
+  /** As in the result; told first of all, with 0 frames. */
+  engine: 'cpu' | 'gpu';
   frames: number;
   /** Moving average of source frames per second. */
   fps: number;
@@ -159,6 +173,7 @@ export interface EngineFailure extends Error {
     | 'ENCODE_FAILED'
     | 'WRITE_FAILED'
     | 'CANCELLED'
+    | 'GPU_FAILED' // of the GPU or its driver: the CPU can do the work
     | 'INTERNAL';
 }
 
@@ -189,20 +204,55 @@ export interface VerifiedSegment {
   error: string | null;
 }
 
-/** What libavformat and libavcodec were linked, and whether a GPU can be used, and why not. */
+/** What one use of a GPU came to when it was tried. */
+export interface GpuTrial {
+  works: boolean;
+  /** Empty when it works. */
+  reason: string;
+  /** Names as libavcodec has them; HEVC of ten bits as "hevc10". */
+  codecs: string[];
+  /** Number of engines on the chip; 0 when unknown. */
+  engines: number;
+}
+
+export interface GpuReport {
+  /** CUDA's number. */
+  device: number;
+  name: string;
+  /** Compute capability. */
+  major: number;
+  minor: number;
+  /** Bytes. */
+  memoryFree: number;
+  memoryTotal: number;
+  decode: GpuTrial;
+  scale: GpuTrial;
+  encode: GpuTrial;
+}
+
+export interface Preflight {
+  /** Version of the driver, "" when unknown. */
+  driver: string;
+  /** CUDA version of the driver, 1000 * major + 10 * minor; 0 without a driver. */
+  cuda: number;
+  /** Why there is no GPU at all; empty when there is. */
+  reason: string;
+  gpus: GpuReport[];
+}
+
+/** What libavformat and libavcodec were linked. */
 export interface EngineInfo {
   libavformat: string;
   libavcodec: string;
   libswscale: string;
   libx264: boolean;
-  gpu: boolean;
-  /** Empty when there is a usable GPU. */
-  gpuReason: string;
+  libx265: boolean;
 }
 
 interface Addon {
   info(): EngineInfo;
   run(plan: EnginePlan, onProgress: (progress: EngineProgress) => void): EngineRun;
+  preflight(): Promise<Preflight>;
   verify(plan: VerifyPlan): Promise<VerifiedSegment[]>;
 }
 
@@ -232,6 +282,9 @@ export const info = (): EngineInfo => addon().info();
 /** One demux and one decode for everything: rungs, sound, poster, previews. `onProgress` comes at most 5 times a second. */
 export const run = (plan: EnginePlan, onProgress: (progress: EngineProgress) => void): EngineRun =>
   addon().run(plan, onProgress);
+
+/** Tries every GPU for real: decode, scale, encode. Takes about a second for each; never rejects for want of a GPU. */
+export const preflight = (): Promise<Preflight> => addon().preflight();
 
 /** Decodes each segment with its initialisation section; key frames and references are enough to reach the last one. */
 export const verify = (plan: VerifyPlan): Promise<VerifiedSegment[]> => addon().verify(plan);

@@ -1,4 +1,4 @@
-// The exports: info, run, verify. See native/index.ts.
+// The exports: info, run, verify, preflight. See native/index.ts.
 #include <napi.h>
 
 extern "C" {
@@ -8,6 +8,7 @@ extern "C" {
 #include "convert.h"
 #include "engine.h"
 #include "info.h"
+#include "nvidia/preflight.h"
 #include "task.h"
 #include "verify.h"
 
@@ -56,11 +57,24 @@ Napi::Value verify(const Napi::CallbackInfo& info) {
       [] {});
 }
 
+Napi::Value preflight(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Napi::Function nothing = Napi::Function::New(env, [](const Napi::CallbackInfo&) {});
+  return Task::start(
+      env, nothing,
+      [](Task&) -> Task::Outcome {
+        const auto report = std::make_shared<const Preflight>(nvidia::preflight());
+        return [report](Napi::Env env) { return fromPreflight(env, *report); };
+      },
+      [] {});
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   // What libav has to say about damaged files is counted and told in results, not printed.
   av_log_set_level(AV_LOG_QUIET);
   exports["info"] = Napi::Function::New(env, info, "info");
   exports["run"] = Napi::Function::New(env, run, "run");
+  exports["preflight"] = Napi::Function::New(env, preflight, "preflight");
   exports["verify"] = Napi::Function::New(env, verify, "verify");
   return exports;
 }

@@ -28,6 +28,7 @@ const char* codeName(Code code) {
     case Code::kEncodeFailed: return "ENCODE_FAILED";
     case Code::kWriteFailed: return "WRITE_FAILED";
     case Code::kCancelled: return "CANCELLED";
+    case Code::kGpuFailed: return "GPU_FAILED";
     case Code::kInternal: break;
   }
   return "INTERNAL";

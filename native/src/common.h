@@ -39,6 +39,7 @@ enum class Code {
   kEncodeFailed,
   kWriteFailed,
   kCancelled,
+  kGpuFailed,
   kInternal
 };
 const char* codeName(Code code);

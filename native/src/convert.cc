@@ -137,6 +137,12 @@ EnginePlan toEnginePlan(const Napi::Object& object) {
   forEachObject(object, "rungs", [&](const Napi::Object& rung) { plan.rungs.push_back(toRung(rung)); });
   forEachObject(object, "audio", [&](const Napi::Object& audio) { plan.audio.push_back(toAudio(audio)); });
   plan.preset = text(object, "preset");
+  plan.codec = text(object, "codec");
+  if (plan.codec != "h264" && plan.codec != "hevc") refuse(object, "codec", "\"h264\" or \"hevc\"");
+  plan.bitDepth = integer(object, "bitDepth");
+  if (plan.bitDepth != 8 && (plan.bitDepth != 10 || plan.codec != "hevc")) refuse(object, "bitDepth", "8, or 10 with HEVC");
+  plan.device = get(object, "device").IsNull() ? -1 : atLeast(object, "device", 0);
+  plan.gpuPreset = text(object, "gpuPreset");
   plan.threads = atLeast(object, "threads", 0);
   plan.posterPath = optionalText(object, "posterPath");
   plan.posterTime = number(object, "posterTime");
@@ -168,6 +174,7 @@ VerifyPlan toVerifyPlan(const Napi::Object& object) {
 Napi::Object fromResult(Napi::Env env, const EngineResult& result) {
   Napi::Object object = Napi::Object::New(env);
   object["engine"] = result.engine;
+  object["decoder"] = result.decoder;
   object["framesDecoded"] = static_cast<double>(result.framesDecoded);
   object["framesEncoded"] = static_cast<double>(result.framesEncoded);
   object["decodeErrors"] = static_cast<double>(result.decodeErrors);
@@ -189,6 +196,7 @@ Napi::Object fromResult(Napi::Env env, const EngineResult& result) {
     rung["width"] = from.width;
     rung["height"] = from.height;
     rung["codecs"] = from.codecs;
+    rung["encoder"] = from.encoder;
     rung["initPath"] = from.initPath;
     rung["initBytes"] = static_cast<double>(from.initBytes);
     rung["frames"] = static_cast<double>(from.frames);
@@ -225,10 +233,48 @@ Napi::Object fromResult(Napi::Env env, const EngineResult& result) {
 
 Napi::Object fromProgress(Napi::Env env, const EngineProgress& progress) {
   Napi::Object object = Napi::Object::New(env);
+  object["engine"] = progress.engine;
   object["frames"] = static_cast<double>(progress.frames);
   object["fps"] = progress.fps;
   object["mediaTime"] = progress.mediaTime;
   object["inputBytes"] = static_cast<double>(progress.inputBytes);
+  return object;
+}
+
+namespace {
+Napi::Object fromTrial(Napi::Env env, const GpuTrial& trial) {
+  Napi::Object object = Napi::Object::New(env);
+  object["works"] = trial.works;
+  object["reason"] = trial.reason;
+  Napi::Array codecs = Napi::Array::New(env, trial.codecs.size());
+  for (uint32_t i = 0; i < trial.codecs.size(); ++i) codecs[i] = trial.codecs[i];
+  object["codecs"] = codecs;
+  object["engines"] = trial.engines;
+  return object;
+}
+}  // namespace
+
+Napi::Object fromPreflight(Napi::Env env, const Preflight& preflight) {
+  Napi::Object object = Napi::Object::New(env);
+  object["driver"] = preflight.driver;
+  object["cuda"] = preflight.cuda;
+  object["reason"] = preflight.reason;
+  Napi::Array gpus = Napi::Array::New(env, preflight.gpus.size());
+  for (uint32_t i = 0; i < preflight.gpus.size(); ++i) {
+    const GpuReport& from = preflight.gpus[i];
+    Napi::Object gpu = Napi::Object::New(env);
+    gpu["device"] = from.device;
+    gpu["name"] = from.name;
+    gpu["major"] = from.major;
+    gpu["minor"] = from.minor;
+    gpu["memoryFree"] = static_cast<double>(from.memoryFree);
+    gpu["memoryTotal"] = static_cast<double>(from.memoryTotal);
+    gpu["decode"] = fromTrial(env, from.decode);
+    gpu["scale"] = fromTrial(env, from.scale);
+    gpu["encode"] = fromTrial(env, from.encode);
+    gpus[i] = gpu;
+  }
+  object["gpus"] = gpus;
   return object;
 }
 
@@ -238,8 +284,7 @@ Napi::Object fromInfo(Napi::Env env, const EngineInfo& info) {
   object["libavcodec"] = info.libavcodec;
   object["libswscale"] = info.libswscale;
   object["libx264"] = info.libx264;
-  object["gpu"] = info.gpu;
-  object["gpuReason"] = info.gpuReason;
+  object["libx265"] = info.libx265;
   return object;
 }
 

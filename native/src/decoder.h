@@ -41,6 +41,8 @@ class Decoder {
   virtual int64_t errors() const = 0;
   /** Frames were refused for their size. */
   virtual bool tooLarge() const = 0;
+  /** For people: "NVDEC", "libavcodec". */
+  virtual const char* name() const = 0;
 };
 
 }  // namespace sortie

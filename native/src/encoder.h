@@ -15,7 +15,10 @@ struct EncoderSettings {
   int64_t bufferSize = 0;
   AVRational frameRate{30, 1};
   double gopSeconds = 2;
+  bool hevc = false;
+  bool tenBit = false;
   std::string preset;
+  std::string gpuPreset;
   int threads = 1;
 };
 
@@ -28,6 +31,8 @@ class Encoder {
   virtual void finish(const Sink& sink) = 0;
   /** What the muxer needs; known once the first picture went in, before the first packet comes out. */
   virtual const AVCodecParameters& parameters() const = 0;
+  /** For people: "NVENC", "libx264". */
+  virtual const char* name() const = 0;
 };
 
 }  // namespace sortie

@@ -9,6 +9,8 @@
 #include "common.h"
 #include "control.h"
 #include "demux.h"
+#include "nvidia/decoder.h"
+#include "nvidia/upload.h"
 #include "rung.h"
 #include "software/decoder.h"
 #include "sound.h"
@@ -45,17 +47,20 @@ class Run {
         threads_(plan.threads > 0 ? plan.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
         demuxer_(plan, [this] { return control_.stopped(); }),
         timeline_(demuxer_.video()->time_base, {plan.frameRateNum, plan.frameRateDen}, cutsOf(plan).gop),
-        decoder_(std::make_unique<SoftwareDecoder>(plan, *demuxer_.video(), threads_)),
+        device_(openDevice()),
+        decoder_(openDecoder()),
         packets_(kVideoPackets),
         sound_(plan, demuxer_, clock_, control_),
         poster_(plan),
         previews_(plan) {
     const std::vector<int> shares = shareThreads(plan, threads_);
     for (size_t i = 0; i < plan.rungs.size(); ++i)
-      rungs_.push_back(std::make_unique<Rung>(plan, plan.rungs[i], shares[i], clock_, control_));
+      rungs_.push_back(std::make_unique<Rung>(plan, plan.rungs[i], shares[i], device_, clock_, control_));
   }
 
   EngineResult run() {
+    // Told before the first picture: who encodes is known now.
+    progress_({engineName(), 0, 0, 0, 0});
     {
       Joiner threads(*this);
       threads.start([this] { demux(); });
@@ -94,6 +99,35 @@ class Run {
     Run& run_;
     std::vector<std::thread> threads_;
   };
+
+  nvidia::DevicePtr openDevice() {
+    if (plan_.device < 0) return nullptr;
+    try {
+      return nvidia::Device::open(plan_.device);
+    } catch (const nvidia::Unavailable& why) {
+      warnings_.push_back("GPU " + std::to_string(plan_.device) + " is not used: " + why.what() + ".");
+      return nullptr;
+    }
+  }
+
+  std::unique_ptr<Decoder> openDecoder() {
+    if (device_) {
+      try {
+        return std::make_unique<nvidia::NvidiaDecoder>(device_, plan_, *demuxer_.video(), [this] { return control_.stopped(); });
+      } catch (const nvidia::Unavailable& why) {
+        warnings_.push_back(std::string("The video is decoded on the CPU: ") + why.what() + ".");
+      }
+    }
+    auto software = std::make_unique<SoftwareDecoder>(plan_, *demuxer_.video(), threads_);
+    if (!device_) return software;
+    return std::make_unique<nvidia::UploadingDecoder>(device_, std::move(software));
+  }
+
+  /** "gpu" only when NVENC makes every rung. */
+  std::string engineName() const {
+    const auto onGpu = [](const auto& rung) { return rung->onGpu(); };
+    return !rungs_.empty() && std::all_of(rungs_.begin(), rungs_.end(), onGpu) ? "gpu" : "cpu";
+  }
 
   void stop(std::exception_ptr error) {
     if (error) control_.fail(std::move(error));
@@ -182,7 +216,7 @@ class Run {
     fps_ = fps_ == 0 ? rate : fps_ + kWeight * (rate - fps_);
     lastReport_ = now;
     reportedFrames_ = frames_;
-    progress_({frames_, fps_, seconds(lastPts_), demuxer_.bytesRead()});
+    progress_({engineName(), frames_, fps_, seconds(lastPts_), demuxer_.bytesRead()});
   }
 
   [[noreturn]] void throwTooMany() const {
@@ -191,6 +225,9 @@ class Run {
 
   EngineResult result() {
     EngineResult result;
+    result.engine = engineName();
+    result.decoder = decoder_->name();
+    result.warnings = warnings_;
     result.framesDecoded = frames_;
     result.framesEncoded = frames_;
     result.decodeErrors = decoder_->errors();
@@ -203,6 +240,8 @@ class Run {
         throw EngineError(Code::kEncodeFailed, "A rendition has " + std::to_string(rung->frames()) + " pictures of " +
                                                    std::to_string(frames_) + ".");
       result.rungs.push_back(rung->result());
+      if (!rung->refusal().empty())
+        result.warnings.push_back("The rendition " + result.rungs.back().name + " is encoded on the CPU: " + rung->refusal() + ".");
     }
     sound_.result(result);
     result.posterTime = poster_.time();
@@ -225,6 +264,8 @@ class Run {
   Demuxer demuxer_;
   Timeline timeline_;
   Clock clock_;
+  std::vector<std::string> warnings_;
+  const nvidia::DevicePtr device_;
   std::unique_ptr<Decoder> decoder_;
   BoundedQueue<PacketPtr> packets_;
   Sound sound_;

@@ -49,7 +49,8 @@ SegmentMuxer::SegmentMuxer(const std::string& outputDir, const std::string& dire
   AVStream* stream = avformat_new_stream(format_.get(), nullptr);
   if (!stream) throw std::bad_alloc();
   check(avcodec_parameters_copy(stream->codecpar, &parameters), Code::kInternal, "Codec parameters");
-  stream->codecpar->codec_tag = 0;
+  // hvc1: the parameter sets stand in the initialisation section, which Apple's players insist on.
+  stream->codecpar->codec_tag = parameters.codec_id == AV_CODEC_ID_HEVC ? MKTAG('h', 'v', 'c', '1') : 0;
   // The first packet of ours is content, not encoder delay: the muxer must not put an edit list or a shift for it.
   stream->codecpar->initial_padding = 0;
   stream->time_base = timeBase_;

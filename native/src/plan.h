@@ -39,6 +39,12 @@ struct EnginePlan {
   std::vector<RungPlan> rungs;
   std::vector<AudioPlan> audio;
   std::string preset = "fast";
+  /** "h264" or "hevc". */
+  std::string codec = "h264";
+  int bitDepth = 8;
+  /** CUDA's number of the GPU, or -1 for none. */
+  int device = -1;
+  std::string gpuPreset = "p5";
   int threads = 0;
   std::optional<std::string> posterPath;
   double posterTime = 0;
@@ -66,6 +72,7 @@ struct RungResult {
   int width = 0;
   int height = 0;
   std::string codecs;
+  std::string encoder;
   std::string initPath;
   int64_t initBytes = 0;
   int64_t frames = 0;
@@ -91,6 +98,7 @@ struct ClockJump {
 
 struct EngineResult {
   std::string engine = "cpu";
+  std::string decoder;
   int64_t framesDecoded = 0;
   int64_t framesEncoded = 0;
   int64_t decodeErrors = 0;
@@ -107,6 +115,7 @@ struct EngineResult {
 };
 
 struct EngineProgress {
+  std::string engine = "cpu";
   int64_t frames = 0;
   double fps = 0;
   double mediaTime = 0;
@@ -130,13 +139,43 @@ struct VerifiedSegment {
   std::optional<std::string> error;
 };
 
+/** What one use of a GPU came to when it was tried. */
+struct GpuTrial {
+  bool works = false;
+  /** Empty when it works. */
+  std::string reason;
+  /** Names as libavcodec has them; HEVC of ten bits as "hevc10". */
+  std::vector<std::string> codecs;
+  int engines = 0;
+};
+
+struct GpuReport {
+  int device = 0;
+  std::string name;
+  int major = 0;
+  int minor = 0;
+  int64_t memoryFree = 0;
+  int64_t memoryTotal = 0;
+  GpuTrial decode;
+  GpuTrial scale;
+  GpuTrial encode;
+};
+
+struct Preflight {
+  /** Of the driver; "" when unknown, 0 when there is none. */
+  std::string driver;
+  int cuda = 0;
+  /** Why there is no GPU at all; empty when there is. */
+  std::string reason;
+  std::vector<GpuReport> gpus;
+};
+
 struct EngineInfo {
   std::string libavformat;
   std::string libavcodec;
   std::string libswscale;
   bool libx264 = false;
-  bool gpu = false;
-  std::string gpuReason;
+  bool libx265 = false;
 };
 
 }  // namespace sortie

@@ -1,7 +1,8 @@
 #include "rung.h"
 
-#include <cstdio>
-
+#include "codec-string.h"
+#include "nvidia/encoder.h"
+#include "nvidia/scaler.h"
 #include "software/encoder.h"
 #include "software/scaler.h"
 
@@ -12,22 +13,7 @@ namespace {
 constexpr size_t kPictures = 3;
 constexpr AVRational kMostFrames{240, 1};
 
-/** RFC 6381, 3.3: profile, constraints and level as they stand in the sequence parameter set. */
-std::string codecString(const AVCodecParameters& parameters) {
-  const uint8_t* data = parameters.extradata;
-  for (int i = 0; i + 7 < parameters.extradata_size; ++i) {
-    if (data[i] != 0 || data[i + 1] != 0 || data[i + 2] != 1 || (data[i + 3] & 0x1f) != 7) continue;
-    char text[16];
-    std::snprintf(text, sizeof text, "avc1.%02x%02x%02x", data[i + 4], data[i + 5], data[i + 6]);
-    return text;
-  }
-  throw EngineError(Code::kEncodeFailed, "The encoder gave no sequence parameter set.");
-}
-
-}  // namespace
-
-Rung::Rung(const EnginePlan& plan, const RungPlan& rung, int threads, const Clock& clock, const Control& control)
-    : queue(kPictures), plan_(plan), rung_(rung), cuts_(cutsOf(plan)), clock_(clock), control_(control) {
+EncoderSettings settingsOf(const EnginePlan& plan, const RungPlan& rung, int threads) {
   EncoderSettings settings;
   settings.width = rung.width;
   settings.height = rung.height;
@@ -38,17 +24,62 @@ Rung::Rung(const EnginePlan& plan, const RungPlan& rung, int threads, const Cloc
   settings.frameRate = {plan.frameRateNum, plan.frameRateDen};
   if (av_cmp_q(settings.frameRate, kMostFrames) > 0) settings.frameRate = kMostFrames;
   settings.gopSeconds = plan.gopSeconds;
+  settings.hevc = plan.codec == "hevc";
+  settings.tenBit = plan.bitDepth > 8;
   settings.preset = plan.preset;
+  settings.gpuPreset = plan.gpuPreset;
   settings.threads = threads;
-  scaler_ = std::make_unique<SoftwareScaler>(rung);
-  encoder_ = std::make_unique<SoftwareEncoder>(std::move(settings));
+  return settings;
+}
+
+}  // namespace
+
+Rung::Rung(const EnginePlan& plan, const RungPlan& rung, int threads, nvidia::DevicePtr device, const Clock& clock, const Control& control)
+    : queue(kPictures),
+      plan_(plan),
+      rung_(rung),
+      cuts_(cutsOf(plan)),
+      settings_(settingsOf(plan, rung, threads)),
+      device_(std::move(device)),
+      clock_(clock),
+      control_(control) {
+  if (!device_) {
+    scaler_ = std::make_unique<SoftwareScaler>(rung, settings_.tenBit);
+    encoder_ = std::make_unique<SoftwareEncoder>(settings_);
+    return;
+  }
+  stream_ = std::make_unique<nvidia::Stream>(device_);
+  scaler_ = std::make_unique<nvidia::NvidiaScaler>(device_, rung, settings_.tenBit, *stream_);
+  try {
+    encoder_ = std::make_unique<nvidia::NvidiaEncoder>(device_, settings_, *stream_);
+    onGpu_ = true;
+  } catch (const nvidia::Unavailable& why) {
+    refuse(why.what());
+  }
+}
+
+void Rung::refuse(const std::string& why) {
+  refusal_ = why;
+  onGpu_ = false;
+  encoder_ = std::make_unique<SoftwareEncoder>(settings_);
+}
+
+void Rung::encode(const Picture& picture, const Encoder::Sink& sink) {
+  try {
+    encoder_->encode(picture, sink);
+  } catch (const nvidia::Unavailable& why) {
+    // Sessions ran out only when the encoder was set up: no picture is lost yet.
+    if (!onGpu_) throw;
+    refuse(why.what());
+    encoder_->encode(picture, sink);
+  }
 }
 
 void Rung::work() {
   const Encoder::Sink sink = [this](AVPacket* packet) { take(packet); };
   while (std::optional<Picture> picture = queue.pop()) {
     picture->surface = scaler_->scale(picture->surface);
-    encoder_->encode(*picture, sink);
+    encode(*picture, sink);
   }
   // Nothing left: either all was given, or the run stops.
   if (control_.stopped() || !clock_.ended()) return;
@@ -77,6 +108,7 @@ RungResult Rung::result() const {
   result.width = rung_.width;
   result.height = rung_.height;
   result.codecs = codecString(encoder_->parameters());
+  result.encoder = encoder_->name();
   result.frames = frames_;
   if (muxer_) {
     result.initPath = muxer_->initPath();

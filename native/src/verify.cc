@@ -87,14 +87,17 @@ class Initialisation {
 };
 
 /** NAL units with 4-byte lengths (ISO 14496-15, 5.3.4.2.1) must fill the sample; whether one is an IDR slice. */
-bool holdsIdr(const Sample& sample) {
+bool holdsIdr(const Sample& sample, bool hevc) {
   Span span(sample.data, sample.size);
   bool idr = false;
   while (span.size() > 0) {
     const uint32_t length = span.u32();
     Span nal = span.take(length);
     if (length == 0) throw EngineError(Code::kDecodeFailed, "has an empty NAL unit");
-    idr |= (nal.number(1) & 0x1f) == 5;
+    const auto first = nal.number(1);
+    // ITU-T H.264, table 7-1: 5; H.265, table 7-1: IDR_W_RADL and IDR_N_LP.
+    const auto hevcType = first >> 1 & 0x3f;
+    idr |= hevc ? hevcType == 19 || hevcType == 20 : (first & 0x1f) == 5;
   }
   return idr;
 }
@@ -166,9 +169,10 @@ VerifiedSegment verifyOne(const VerifyPlan& plan, const Initialisation& init, co
     result.lastPts = static_cast<double>(last) * unit;
     result.endPts = static_cast<double>(end) * unit;
     result.startsWithIdr = true;
-    if (video && init.parameters->codec_id == AV_CODEC_ID_H264) {
+    const bool hevc = init.parameters->codec_id == AV_CODEC_ID_HEVC;
+    if (video && (hevc || init.parameters->codec_id == AV_CODEC_ID_H264)) {
       for (size_t i = 0; i < fragment.samples.size(); ++i) {
-        const bool idr = holdsIdr(fragment.samples[i]);
+        const bool idr = holdsIdr(fragment.samples[i], hevc);
         if (i == 0) result.startsWithIdr = idr;
       }
     }

@@ -37,11 +37,10 @@ function checkRungs(plan: EnginePlan, result: EngineResult, frames: number): { t
 const keys = (list: { time: number; key: boolean }[]): number[] =>
   list.filter(({ key }) => key).map(({ time }) => time);
 
-test('the build knows its libraries, and why there is no GPU', () => {
-  const { libavcodec, libx264, gpu, gpuReason } = info();
+test('the build knows its libraries', () => {
+  const { libavcodec, libx264 } = info();
   assert.match(libavcodec, /^\d+\.\d+\.\d+$/);
   assert.ok(libx264);
-  if (!gpu) assert.ok(gpuReason.length > 10);
 });
 
 test('25 pictures a second: an IDR picture every 2 s, a cut every 4 s', async () => {

@@ -88,7 +88,7 @@ void SoftwareDecoder::emit(FramePtr frame, const Sink& sink) {
   Decoded decoded;
   decoded.pts = frame->pts;
   decoded.duration = durationOf(*frame);
-  if (ToneMap::needed(*frame)) frame = toneMap_.apply(*frame);
+  if (plan_.bitDepth == 8 && ToneMap::needed(*frame)) frame = toneMap_.apply(*frame);
   decoded.surface = std::make_shared<HostSurface>(std::move(frame));
   sink(std::move(decoded));
 }

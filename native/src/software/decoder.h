@@ -13,6 +13,7 @@ class SoftwareDecoder : public Decoder {
   void decode(const AVPacket* packet, const Sink& sink) override;
   int64_t errors() const override { return errors_; }
   bool tooLarge() const override { return tooLarge_; }
+  const char* name() const override { return "libavcodec"; }
 
  private:
   void receive(const Sink& sink);

@@ -1,6 +1,7 @@
-// libx264 through libavcodec.
+// libx264, or libx265, through libavcodec.
 #pragma once
 #include "../encoder.h"
+#include "software/scaler.h"
 
 namespace sortie {
 
@@ -10,6 +11,7 @@ class SoftwareEncoder : public Encoder {
   void encode(const Picture& picture, const Sink& sink) override;
   void finish(const Sink& sink) override;
   const AVCodecParameters& parameters() const override { return *parameters_; }
+  const char* name() const override { return settings_.hevc ? "libx265" : "libx264"; }
 
  private:
   void open(const AVFrame& first);
@@ -19,6 +21,7 @@ class SoftwareEncoder : public Encoder {
   CodecContextPtr context_;
   ParametersPtr parameters_;
   PacketPtr packet_;
+  std::unique_ptr<Conversion> conversion_;
 };
 
 }  // namespace sortie

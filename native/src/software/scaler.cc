@@ -134,15 +134,16 @@ FramePtr Conversion::apply(const AVFrame& source) {
   return frame;
 }
 
-SoftwareScaler::SoftwareScaler(const RungPlan& rung)
+SoftwareScaler::SoftwareScaler(const RungPlan& rung, bool tenBit)
     : width_(rung.width),
       height_(rung.height),
-      conversion_(rung.width, rung.height, AV_PIX_FMT_YUV420P, AVCOL_SPC_UNSPECIFIED, AVCOL_RANGE_MPEG,
+      format_(tenBit ? AV_PIX_FMT_YUV420P10 : AV_PIX_FMT_YUV420P),
+      conversion_(rung.width, rung.height, format_, AVCOL_SPC_UNSPECIFIED, AVCOL_RANGE_MPEG,
                   SWS_BICUBIC | SWS_ACCURATE_RND) {}
 
 SurfacePtr SoftwareScaler::scale(const SurfacePtr& surface) {
   const FramePtr frame = surface->download();
-  if (frame->width == width_ && frame->height == height_ && frame->format == AV_PIX_FMT_YUV420P && !isFullRange(*frame))
+  if (frame->width == width_ && frame->height == height_ && frame->format == format_ && !isFullRange(*frame))
     return surface;
   return std::make_shared<HostSurface>(conversion_.apply(*frame));
 }

@@ -44,12 +44,13 @@ class Conversion {
 
 class SoftwareScaler : public Scaler {
  public:
-  explicit SoftwareScaler(const RungPlan& rung);
+  SoftwareScaler(const RungPlan& rung, bool tenBit);
   SurfacePtr scale(const SurfacePtr& surface) override;
 
  private:
   const int width_;
   const int height_;
+  const AVPixelFormat format_;
   Conversion conversion_;
 };
 

@@ -1,8 +1,9 @@
 // High dynamic range (BT.2100 PQ and HLG) to BT.709, by a table that is built once.
 #pragma once
-#include <vector>
+#include <memory>
 
 #include "common.h"
+#include "../tonemap.h"
 
 namespace sortie {
 
@@ -19,14 +20,11 @@ class ToneMap {
   FramePtr apply(const AVFrame& frame);
 
  private:
-  void build(bool pq);
-
   std::unique_ptr<Conversion> planar_;
   int width_ = 0;
   int height_ = 0;
   int transfer_ = -1;
-  std::vector<float> luma_;
-  std::vector<float> chroma_;
+  ToneTable table_;
 };
 
 }  // namespace sortie

@@ -111,7 +111,11 @@ export function videoPlan({ info, tracks, words, input, outputDir, preset, threa
       segmentSeconds,
       rungs: rungs.map((rung) => ({ ...rung, ...ratesFor(rung, framesPerSecond) })),
       audio: audioPlans(tracks),
+      codec: 'h264',
+      bitDepth: 8,
       preset,
+      device: null,
+      gpuPreset: 'p5',
       threads,
       posterPath: 'poster.jpg',
       // Past the black or the caption that many recordings begin with, but within a short one.

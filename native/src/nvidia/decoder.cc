@@ -1,0 +1,354 @@
+#include "nvidia/decoder.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace sortie::nvidia {
+
+namespace {
+
+constexpr unsigned long kDisplayDelay = 4;  // pictures; keeps the decode queue filled (as FFmpeg's cuviddec.c)
+constexpr int kExtraSurfaces = 3;
+constexpr int kMostSurfaces = 32;
+// What can be mapped at once: three in each rung's queue, one in its hands, one whose kernels still run, one with the
+// poster, one in ours. All rungs share them.
+constexpr unsigned long kOutputSurfaces = 8;
+constexpr size_t kMostHeader = 1024;  // CUVIDEOFORMATEX::raw_seqhdr_data
+constexpr size_t kMostStamps = 256;
+constexpr int kStatusError = 8, kStatusConcealed = 9;  // cuvidDecodeStatus
+
+const char* filterFor(AVCodecID id) {
+  switch (id) {
+    case AV_CODEC_ID_H264: return "h264_mp4toannexb";
+    case AV_CODEC_ID_HEVC: return "hevc_mp4toannexb";
+    case AV_CODEC_ID_MPEG4: return "mpeg4_unpack_bframes";  // as FFmpeg's cuviddec.c
+    default: return nullptr;
+  }
+}
+
+/** Depth of 4:2:0 pictures; 0 for any other form. */
+int depthOf(int format) {
+  switch (format) {
+    case AV_PIX_FMT_YUV420P:
+    case AV_PIX_FMT_YUVJ420P: return 8;
+    case AV_PIX_FMT_YUV420P10: return 10;
+    case AV_PIX_FMT_YUV420P12: return 12;
+    default: return 0;
+  }
+}
+
+cudaVideoCodec supportedCodec(const Device& device, const AVCodecParameters& stream) {
+  if (!device.driver.decodeReason.empty()) throw Unavailable(device.driver.decodeReason);
+  const std::optional<cudaVideoCodec> codec = codecOf(stream.codec_id);
+  if (!codec) throw Unavailable(std::string("NVDEC does not decode ") + avcodec_get_name(stream.codec_id));
+  const int depth = depthOf(stream.format);
+  if (depth == 0) throw Unavailable("NVDEC decodes 4:2:0 pictures only");
+  const DecoderCaps caps = decoderCaps(device, *codec, cudaVideoChromaFormat_420, depth);
+  if (!caps.supported)
+    throw Unavailable("this GPU's NVDEC does not decode " + std::string(avcodec_get_name(stream.codec_id)) + " of " + std::to_string(depth) + " bits");
+  if (stream.width > caps.maxWidth || stream.height > caps.maxHeight)
+    throw Unavailable("this GPU's NVDEC takes up to " + std::to_string(caps.maxWidth) + "x" + std::to_string(caps.maxHeight) + " pixels");
+  return *codec;
+}
+
+}  // namespace
+
+std::optional<cudaVideoCodec> codecOf(AVCodecID id) {
+  switch (id) {
+    case AV_CODEC_ID_MPEG1VIDEO: return cudaVideoCodec_MPEG1;
+    case AV_CODEC_ID_MPEG2VIDEO: return cudaVideoCodec_MPEG2;
+    case AV_CODEC_ID_MPEG4: return cudaVideoCodec_MPEG4;
+    case AV_CODEC_ID_VC1: return cudaVideoCodec_VC1;
+    case AV_CODEC_ID_H264: return cudaVideoCodec_H264;
+    case AV_CODEC_ID_HEVC: return cudaVideoCodec_HEVC;
+    case AV_CODEC_ID_VP8: return cudaVideoCodec_VP8;
+    case AV_CODEC_ID_VP9: return cudaVideoCodec_VP9;
+    case AV_CODEC_ID_AV1: return cudaVideoCodec_AV1;
+    default: return std::nullopt;
+  }
+}
+
+DecoderCaps decoderCaps(const Device& device, cudaVideoCodec codec, cudaVideoChromaFormat chroma, int bitDepth) {
+  const Device::Current current(device);
+  CUVIDDECODECAPS ask{};
+  ask.eCodecType = codec;
+  ask.eChromaFormat = chroma;
+  ask.nBitDepthMinus8 = static_cast<unsigned>(bitDepth - 8);
+  check(device.driver.cuvidGetDecoderCaps(&ask), "cuvidGetDecoderCaps");
+  return {ask.bIsSupported != 0, ask.nNumNVDECs, static_cast<int>(ask.nMaxWidth), static_cast<int>(ask.nMaxHeight)};
+}
+
+NvdecSession::NvdecSession(DevicePtr device, CUVIDDECODECREATEINFO settings) : device_(std::move(device)), most_(settings.ulNumOutputSurfaces) {
+  const Device::Current current(*device_);
+  check(device_->driver.cuvidCreateDecoder(&decoder_, &settings), "cuvidCreateDecoder");
+}
+
+NvdecSession::~NvdecSession() {
+  if (device_->driver.cuCtxPushCurrent_v2(device_->context()) != CUDA_SUCCESS) return;
+  device_->driver.cuvidDestroyDecoder(decoder_);
+  device_->driver.cuCtxPopCurrent_v2(nullptr);
+}
+
+bool NvdecSession::waitForRoom(const std::function<bool()>& stopped) {
+  std::unique_lock lock(mutex_);
+  while (mapped_ >= most_) {
+    if (stopped()) return false;
+    freed_.wait_for(lock, std::chrono::milliseconds(100));
+  }
+  ++mapped_;
+  return true;
+}
+
+void NvdecSession::unmap(unsigned long long frame) {
+  if (frame != 0 && device_->driver.cuCtxPushCurrent_v2(device_->context()) == CUDA_SUCCESS) {
+    device_->driver.cuvidUnmapVideoFrame64(decoder_, frame);
+    device_->driver.cuCtxPopCurrent_v2(nullptr);
+  }
+  {
+    std::lock_guard lock(mutex_);
+    --mapped_;
+  }
+  freed_.notify_all();
+}
+
+NvidiaDecoder::NvidiaDecoder(DevicePtr device, const EnginePlan& plan, const AVStream& stream, std::function<bool()> stopped)
+    : device_(std::move(device)),
+      plan_(plan),
+      stream_(*stream.codecpar),
+      stopped_(std::move(stopped)),
+      codec_(supportedCodec(*device_, stream_)),
+      output_(device_),
+      upright_(device_, plan.rotation, plan.mirror, plan.bitDepth == 8, output_),
+      parser_(nullptr, ParserDeleter{&device_->driver}) {
+  if (static_cast<int64_t>(stream_.width) * stream_.height > plan.maxPixels)
+    throw EngineError(Code::kTooLarge, "The picture is " + std::to_string(stream_.width) + "x" + std::to_string(stream_.height) +
+                                           " pixels; at most " + std::to_string(plan.maxPixels) + " pixels are taken.");
+  const uint8_t* header = stream_.extradata;
+  auto headerSize = static_cast<size_t>(std::max(0, stream_.extradata_size));
+  if (const char* name = filterFor(stream_.codec_id)) {
+    AVBSFContext* filter = nullptr;
+    sortie::check(av_bsf_alloc(av_bsf_get_by_name(name), &filter), Code::kInternal, "The bitstream filter");
+    bsf_.reset(filter);
+    sortie::check(avcodec_parameters_copy(filter->par_in, &stream_), Code::kInternal, "Codec parameters");
+    filter->time_base_in = stream.time_base;
+    if (av_bsf_init(filter) < 0) throw Unavailable("the stream's codec header is damaged");
+    header = filter->par_out->extradata;
+    headerSize = static_cast<size_t>(std::max(0, filter->par_out->extradata_size));
+  }
+  // av1C is four bytes and then OBUs (AV1 in ISOBMFF, 2.3.3).
+  if (stream_.codec_id == AV_CODEC_ID_AV1 && headerSize >= 4 && header[0] == 0x81) {
+    header += 4;
+    headerSize -= 4;
+  }
+  CUVIDEOFORMATEX extra{};
+  // Also before streams that repeat them: those that begin at a recovery point would lose pictures otherwise.
+  headerSize = std::min(headerSize, kMostHeader);
+  extra.format.seqhdr_data_length = static_cast<unsigned>(headerSize);
+  std::copy_n(header, headerSize, extra.raw_seqhdr_data);
+  CUVIDPARSERPARAMS settings{};
+  settings.CodecType = codec_;
+  settings.ulMaxNumDecodeSurfaces = 1;  // the sequence callback returns the real number
+  settings.ulMaxDisplayDelay = kDisplayDelay;
+  settings.pUserData = this;
+  settings.pfnSequenceCallback = &NvidiaDecoder::onSequence;
+  settings.pfnDecodePicture = &NvidiaDecoder::onDecode;
+  settings.pfnDisplayPicture = &NvidiaDecoder::onDisplay;
+  settings.pExtVideoInfo = headerSize > 0 ? &extra : nullptr;
+  const Device::Current current(*device_);
+  CUvideoparser parser = nullptr;
+  check(device_->driver.cuvidCreateVideoParser(&parser, &settings), "cuvidCreateVideoParser");
+  parser_.reset(parser);
+}
+
+NvidiaDecoder::~NvidiaDecoder() = default;
+
+Colour NvidiaDecoder::colourOf(const CUVIDEOFORMAT& format) const {
+  // What libavformat found in container and headers comes first, as on the CPU.
+  Colour colour{stream_.color_primaries, stream_.color_trc, stream_.color_space, stream_.color_range, stream_.chroma_location};
+  const auto& told = format.video_signal_description;
+  if (colour.primaries == AVCOL_PRI_UNSPECIFIED && told.color_primaries != 0) colour.primaries = static_cast<AVColorPrimaries>(told.color_primaries);
+  if (colour.transfer == AVCOL_TRC_UNSPECIFIED && told.transfer_characteristics != 0)
+    colour.transfer = static_cast<AVColorTransferCharacteristic>(told.transfer_characteristics);
+  if (colour.space == AVCOL_SPC_UNSPECIFIED && told.matrix_coefficients != 0) colour.space = static_cast<AVColorSpace>(told.matrix_coefficients);
+  if (colour.range == AVCOL_RANGE_UNSPECIFIED) colour.range = told.video_full_range_flag ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+  if (stream_.format == AV_PIX_FMT_YUVJ420P) colour.range = AVCOL_RANGE_JPEG;
+  return colour;
+}
+
+// C++ exceptions must not run through the driver, and a callback's 0 does not reliably come out of cuvidParseVideoData.
+template <typename Work>
+int NvidiaDecoder::guarded(void* self, const Work& work) {
+  auto& decoder = *static_cast<NvidiaDecoder*>(self);
+  if (decoder.error_) return 0;
+  try {
+    return work(decoder);
+  } catch (...) {
+    decoder.error_ = std::current_exception();
+    return 0;
+  }
+}
+
+int CUDAAPI NvidiaDecoder::onSequence(void* self, CUVIDEOFORMAT* format) {
+  return guarded(self, [&](NvidiaDecoder& decoder) { return decoder.beginSequence(*format); });
+}
+
+int CUDAAPI NvidiaDecoder::onDecode(void* self, CUVIDPICPARAMS* picture) {
+  return guarded(self, [&](NvidiaDecoder& decoder) {
+    if (!decoder.session_) return 1;  // a size that was refused
+    const CUresult result = decoder.device_->driver.cuvidDecodePicture(decoder.session_->get(), picture);
+    if (isSticky(result)) check(result, "cuvidDecodePicture");
+    if (result != CUDA_SUCCESS) ++decoder.errors_;
+    return 1;
+  });
+}
+
+int CUDAAPI NvidiaDecoder::onDisplay(void* self, CUVIDPARSERDISPINFO* picture) {
+  return guarded(self, [&](NvidiaDecoder& decoder) {
+    if (picture && decoder.session_) decoder.show(*picture);
+    return 1;
+  });
+}
+
+int NvidiaDecoder::beginSequence(const CUVIDEOFORMAT& format) {
+  const auto& area = format.display_area;
+  const int width = area.right - area.left, height = area.bottom - area.top;
+  const int surfaces = std::clamp(static_cast<int>(format.min_num_decode_surfaces) + kExtraSurfaces, 1, kMostSurfaces);
+  // The frames of the old size that are still read keep their decoder alive.
+  session_.reset();
+  format_ = format;
+  colour_ = colourOf(format);
+  if (static_cast<int64_t>(format.coded_width) * format.coded_height > plan_.maxPixels || width <= 0 || height <= 0) {
+    tooLarge_ = true;
+    return surfaces;
+  }
+  const DecoderCaps caps = decoderCaps(*device_, format.codec, format.chroma_format, format.bit_depth_luma_minus8 + 8);
+  if (!caps.supported || format.chroma_format != cudaVideoChromaFormat_420)
+    throw EngineError(Code::kGpuFailed, "The stream changes to a form that NVDEC does not decode.");
+  CUVIDDECODECREATEINFO settings{};
+  settings.CodecType = format.codec;
+  settings.ChromaFormat = format.chroma_format;
+  settings.ulWidth = settings.ulMaxWidth = format.coded_width;
+  settings.ulHeight = settings.ulMaxHeight = format.coded_height;
+  settings.bitDepthMinus8 = format.bit_depth_luma_minus8;
+  settings.ulNumDecodeSurfaces = static_cast<unsigned long>(surfaces);
+  settings.ulNumOutputSurfaces = kOutputSurfaces;
+  settings.ulCreationFlags = cudaVideoCreate_PreferCUVID;
+  settings.OutputFormat = format.bit_depth_luma_minus8 > 0 ? cudaVideoSurfaceFormat_P016 : cudaVideoSurfaceFormat_NV12;
+  settings.DeinterlaceMode = plan_.deinterlace && !format.progressive_sequence ? cudaVideoDeinterlaceMode_Adaptive : cudaVideoDeinterlaceMode_Weave;
+  // Targets must be even; an odd picture is taken with the column or row of the coded picture that follows it.
+  settings.ulTargetWidth = static_cast<unsigned long>((width + 1) / 2 * 2);
+  settings.ulTargetHeight = static_cast<unsigned long>((height + 1) / 2 * 2);
+  settings.display_area.left = static_cast<short>(area.left);
+  settings.display_area.top = static_cast<short>(area.top);
+  settings.display_area.right = static_cast<short>(std::min<int>(area.left + static_cast<int>(settings.ulTargetWidth), static_cast<int>(format.coded_width)));
+  settings.display_area.bottom = static_cast<short>(std::min<int>(area.top + static_cast<int>(settings.ulTargetHeight), static_cast<int>(format.coded_height)));
+  session_ = std::make_shared<NvdecSession>(device_, settings);
+  return surfaces;
+}
+
+void NvidiaDecoder::show(const CUVIDPARSERDISPINFO& picture) {
+  Stamp stamp{AV_NOPTS_VALUE, 0};
+  if (const auto found = stamps_.find(picture.timestamp); found != stamps_.end()) {
+    stamp = found->second;
+    stamps_.erase(found);
+  }
+  if (stopped_() || !session_->waitForRoom(stopped_)) return;
+  CUVIDPROCPARAMS processing{};
+  processing.progressive_frame = picture.progressive_frame;
+  processing.top_field_first = picture.top_field_first;
+  processing.second_field = picture.repeat_first_field + 1;
+  processing.unpaired_field = picture.repeat_first_field < 0;
+  processing.output_stream = output_.get();
+  unsigned long long frame = 0;
+  unsigned pitch = 0;
+  const CUresult mapped = device_->driver.cuvidMapVideoFrame64(session_->get(), picture.picture_index, &frame, &pitch, &processing);
+  const std::shared_ptr<const void> owner(static_cast<const void*>(nullptr),
+                                          [session = session_, frame = mapped == CUDA_SUCCESS ? frame : 0](const void*) { session->unmap(frame); });
+  if (isSticky(mapped)) check(mapped, "cuvidMapVideoFrame64");
+  if (mapped != CUDA_SUCCESS) {
+    ++errors_;
+    return;
+  }
+  const auto ready = std::make_shared<Event>(device_);
+  ready->record(output_.get());
+  if (device_->driver.cuvidGetDecodeStatus) {
+    CUVIDGETDECODESTATUS status{};
+    // Only for H.264, HEVC and JPEG; others answer "not supported".
+    if (device_->driver.cuvidGetDecodeStatus(session_->get(), picture.picture_index, &status) == CUDA_SUCCESS) {
+      const int told = static_cast<int>(status.decodeStatus);
+      if (told == kStatusError || told == kStatusConcealed) ++errors_;
+      // Before the first sound picture there is only grey mush made of references that are not in the file.
+      if (!clean_ && told == kStatusError) return;
+    }
+  }
+  clean_ = true;
+  const auto& area = format_.display_area;
+  Planes planes;
+  planes.data = frame;
+  planes.pitch = pitch;
+  planes.width = area.right - area.left;
+  planes.height = area.bottom - area.top;
+  planes.rows = (planes.height + 1) / 2 * 2;
+  planes.wide = format_.bit_depth_luma_minus8 > 0;
+  Decoded decoded;
+  decoded.surface = upright_.apply(std::make_shared<DeviceSurface>(device_, planes, colour_, ready, owner));
+  decoded.pts = stamp.pts;
+  decoded.duration = stamp.duration;
+  (*sink_)(std::move(decoded));
+}
+
+void NvidiaDecoder::parse(const AVPacket* packet) {
+  CUVIDSOURCEDATAPACKET data{};
+  if (packet) {
+    data.flags = CUVID_PKT_TIMESTAMP;
+    data.payload = packet->data;
+    data.payload_size = static_cast<unsigned long>(packet->size);
+    data.timestamp = ++packets_;
+    const int64_t pts = packet->pts;
+    stamps_[packets_] = {pts, packet->duration};
+    if (stamps_.size() > kMostStamps) stamps_.erase(stamps_.begin());  // packets that gave no picture
+  } else {
+    data.flags = CUVID_PKT_ENDOFSTREAM;
+  }
+  const Device::Current current(*device_);
+  const CUresult parsed = device_->driver.cuvidParseVideoData(parser_.get(), &data);
+  if (error_) std::rethrow_exception(error_);
+  if (isSticky(parsed)) check(parsed, "cuvidParseVideoData");
+  if (parsed != CUDA_SUCCESS) ++errors_;
+}
+
+void NvidiaDecoder::filter(const AVPacket* packet) {
+  if (!bsf_) {
+    parse(packet);
+    return;
+  }
+  PacketPtr copy;
+  if (packet) {
+    copy.reset(av_packet_clone(packet));
+    if (!copy) throw std::bad_alloc();
+  }
+  if (av_bsf_send_packet(bsf_.get(), copy.get()) < 0) {
+    ++errors_;
+    return;
+  }
+  PacketPtr out = makePacket();
+  for (;;) {
+    const int result = av_bsf_receive_packet(bsf_.get(), out.get());
+    if (result == AVERROR(EAGAIN)) return;
+    if (result == AVERROR_EOF) break;
+    if (result < 0) {
+      ++errors_;
+      return;
+    }
+    parse(out.get());
+    av_packet_unref(out.get());
+  }
+  parse(nullptr);
+}
+
+void NvidiaDecoder::decode(const AVPacket* packet, const Sink& sink) {
+  sink_ = &sink;
+  filter(packet);
+}
+
+}  // namespace sortie::nvidia

@@ -1,0 +1,107 @@
+// NVDEC: the driver's parser and decoder chip. Pictures stay mapped, uncopied, until every rung has read them.
+#pragma once
+#include <condition_variable>
+#include <map>
+#include <optional>
+
+extern "C" {
+#include <libavcodec/bsf.h>
+}
+
+#include "../decoder.h"
+#include "../plan.h"
+#include "nvidia/upright.h"
+
+namespace sortie::nvidia {
+
+/** What NVDEC of a device can do with a codec; `supported` false when nothing. */
+struct DecoderCaps {
+  bool supported = false;
+  int engines = 0;
+  int maxWidth = 0, maxHeight = 0;
+};
+/** Throws GPU_FAILED only when the device itself fails. */
+DecoderCaps decoderCaps(const Device& device, cudaVideoCodec codec, cudaVideoChromaFormat chroma, int bitDepth);
+/** As the driver calls it. */
+std::optional<cudaVideoCodec> codecOf(AVCodecID id);
+
+/** The decoder itself. Outlives a change of size until its last frame is given back. */
+class NvdecSession {
+ public:
+  NvdecSession(DevicePtr device, CUVIDDECODECREATEINFO settings);
+  ~NvdecSession();
+  NvdecSession(const NvdecSession&) = delete;
+  NvdecSession& operator=(const NvdecSession&) = delete;
+  CUvideodecoder get() const { return decoder_; }
+
+  /** Waits until fewer frames are mapped than can be; false when `stopped` says so. */
+  bool waitForRoom(const std::function<bool()>& stopped);
+  void unmap(unsigned long long frame);
+
+ private:
+  const DevicePtr device_;
+  const size_t most_;
+  CUvideodecoder decoder_ = nullptr;
+  std::mutex mutex_;
+  std::condition_variable freed_;
+  size_t mapped_ = 0;
+};
+
+class NvidiaDecoder final : public Decoder {
+ public:
+  /** Throws Unavailable when NVDEC does not take the stream. `stopped` ends waits. */
+  NvidiaDecoder(DevicePtr device, const EnginePlan& plan, const AVStream& stream, std::function<bool()> stopped);
+  ~NvidiaDecoder() override;
+  void decode(const AVPacket* packet, const Sink& sink) override;
+  int64_t errors() const override { return errors_; }
+  bool tooLarge() const override { return tooLarge_; }
+  const char* name() const override { return "NVDEC"; }
+
+ private:
+  struct ParserDeleter {
+    const Driver* driver;
+    void operator()(void* parser) const { driver->cuvidDestroyVideoParser(parser); }
+  };
+  struct BsfDeleter {
+    void operator()(AVBSFContext* filter) const { av_bsf_free(&filter); }
+  };
+  struct Stamp {
+    int64_t pts;
+    int64_t duration;
+  };
+
+  static int CUDAAPI onSequence(void* self, CUVIDEOFORMAT* format);
+  static int CUDAAPI onDecode(void* self, CUVIDPICPARAMS* picture);
+  static int CUDAAPI onDisplay(void* self, CUVIDPARSERDISPINFO* picture);
+  template <typename Work>
+  static int guarded(void* self, const Work& work);
+
+  void filter(const AVPacket* packet);
+  void parse(const AVPacket* packet);
+  int beginSequence(const CUVIDEOFORMAT& format);
+  void show(const CUVIDPARSERDISPINFO& picture);
+  Colour colourOf(const CUVIDEOFORMAT& format) const;
+
+  const DevicePtr device_;
+  const EnginePlan& plan_;
+  const AVCodecParameters& stream_;
+  const std::function<bool()> stopped_;
+  const cudaVideoCodec codec_;
+  Stream output_;
+  NvidiaUpright upright_;
+  std::unique_ptr<AVBSFContext, BsfDeleter> bsf_;
+  std::shared_ptr<NvdecSession> session_;
+  std::unique_ptr<void, ParserDeleter> parser_;
+  CUVIDEOFORMAT format_{};
+  Colour colour_;
+  const Sink* sink_ = nullptr;
+  std::exception_ptr error_;
+  /** Timestamps by the number under which a packet went into the parser, which carries it through reordering. */
+  std::map<int64_t, Stamp> stamps_;
+  int64_t packets_ = 0;
+  int64_t errors_ = 0;
+  bool tooLarge_ = false;
+  bool clean_ = false;
+};
+
+}  // namespace sortie::nvidia

@@ -1,0 +1,496 @@
+// libnvcuvid.so.1: parser and decoder by libavcodec, with the driver's order of calls, limits and layout of memory.
+// Modelled after cuviddec.h and nvcuvid.h of the SDK, and after what FFmpeg's cuviddec.c and the SDK's samples rely on.
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <vector>
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavutil/pixdesc.h>
+}
+
+#include "standin.h"
+
+#include "../src/nvidia/sdk/dynlink_nvcuvid.h"
+
+namespace {
+
+using namespace standin;
+
+enum : int { kInvalidValue = 1, kInvalidContext = 201, kMapFailed = 205, kNotSupported = 801, kUnknown = 999 };
+constexpr int kNeededSurfaces = 8;  // what a driver asks for H.264 of level 4
+CUresult answer(int code) { return static_cast<CUresult>(code); }
+
+int ready(const char* call) {
+  if (!currentContext()) {
+    violation("%s without a current context", call);
+    return kInvalidContext;
+  }
+  return lost();
+}
+#define NEED_CONTEXT(call) \
+  if (const int problem = ready(call)) return answer(problem)
+
+AVCodecID idOf(cudaVideoCodec codec) {
+  switch (codec) {
+    case cudaVideoCodec_MPEG1: return AV_CODEC_ID_MPEG1VIDEO;
+    case cudaVideoCodec_MPEG2: return AV_CODEC_ID_MPEG2VIDEO;
+    case cudaVideoCodec_MPEG4: return AV_CODEC_ID_MPEG4;
+    case cudaVideoCodec_H264: return AV_CODEC_ID_H264;
+    case cudaVideoCodec_HEVC: return AV_CODEC_ID_HEVC;
+    case cudaVideoCodec_VP8: return AV_CODEC_ID_VP8;
+    case cudaVideoCodec_VP9: return AV_CODEC_ID_VP9;
+    default: return AV_CODEC_ID_NONE;
+  }
+}
+
+struct Decoder;
+
+struct Shown {
+  int surface;
+  bool progressive;
+  bool topFirst;
+};
+
+struct Parser {
+  CUVIDPARSERPARAMS settings;
+  AVCodecParserContext* splitter = nullptr;
+  AVCodecContext* context = nullptr;
+  CUVIDEOFORMAT format{};
+  bool sequence = false;
+  int surfaces = 0;
+  int next = 0;
+  std::set<int> inUse;
+  std::map<int, long long> stamps;
+  std::deque<Shown> ready;
+  Decoder* decoder = nullptr;
+  bool inside = false;
+};
+
+struct Surface {
+  AVFrame* frame = av_frame_alloc();
+  bool damaged = false;
+  bool corrupt = false;
+};
+
+struct Decoder {
+  CUVIDDECODECREATEINFO settings;
+  AVCodecContext* context = nullptr;
+  std::vector<Surface> surfaces;
+  std::map<unsigned long long, int> mapped;
+  std::mutex mutex;
+  Parser* parser = nullptr;
+};
+
+/** What the parser hands to the decoder in place of the driver's own picture parameters. */
+struct PictureData {
+  Parser* parser;
+  const uint8_t* data;
+  size_t size;
+};
+
+int depthOf(int format) {
+  const AVPixFmtDescriptor* form = format >= 0 ? av_pix_fmt_desc_get(static_cast<AVPixelFormat>(format)) : nullptr;
+  return form ? form->comp[0].depth : 8;
+}
+
+#if LIBAVUTIL_VERSION_MAJOR >= 58
+bool isInterlaced(const AVFrame& frame) { return (frame.flags & AV_FRAME_FLAG_INTERLACED) != 0; }
+bool isTopFirst(const AVFrame& frame) { return (frame.flags & AV_FRAME_FLAG_TOP_FIELD_FIRST) != 0; }
+#else
+bool isInterlaced(const AVFrame& frame) { return frame.interlaced_frame != 0; }
+bool isTopFirst(const AVFrame& frame) { return frame.top_field_first != 0; }
+#endif
+
+void collect(Decoder& decoder) {
+  AVFrame* frame = av_frame_alloc();
+  while (avcodec_receive_frame(decoder.context, frame) >= 0) {
+    // The surface's number travels as the timestamp, which libavcodec carries through its reordering.
+    const auto index = static_cast<size_t>(frame->pts);
+    if (index < decoder.surfaces.size()) {
+      Surface& surface = decoder.surfaces[index];
+      surface.damaged = frame->decode_error_flags != 0;
+      surface.corrupt = (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0;
+      av_frame_unref(surface.frame);
+      av_frame_ref(surface.frame, frame);
+      if (decoder.parser) decoder.parser->ready.push_back({static_cast<int>(index), !isInterlaced(*frame), isTopFirst(*frame)});
+    }
+    av_frame_unref(frame);
+  }
+  av_frame_free(&frame);
+}
+
+void drain(Decoder& decoder) {
+  avcodec_send_packet(decoder.context, nullptr);
+  collect(decoder);
+  avcodec_flush_buffers(decoder.context);
+}
+
+bool show(Parser& parser) {
+  while (!parser.ready.empty()) {
+    const Shown shown = parser.ready.front();
+    parser.ready.pop_front();
+    parser.inUse.erase(shown.surface);
+    CUVIDPARSERDISPINFO info{};
+    info.picture_index = shown.surface;
+    info.progressive_frame = shown.progressive;
+    info.top_field_first = shown.topFirst;
+    info.timestamp = parser.stamps[shown.surface];
+    if (parser.settings.pfnDisplayPicture && !parser.settings.pfnDisplayPicture(parser.settings.pUserData, &info)) return false;
+  }
+  return true;
+}
+
+/** A new size or depth: the pictures of the old one are shown first (nvcuvid.h, pfnSequenceCallback). */
+bool beginSequence(Parser& parser, const CUVIDEOFORMAT& format) {
+  if (parser.decoder) {
+    drain(*parser.decoder);
+    if (!show(parser)) return false;
+    parser.decoder = nullptr;
+  }
+  parser.format = format;
+  CUVIDEOFORMAT told = format;
+  const int result = parser.settings.pfnSequenceCallback(parser.settings.pUserData, &told);
+  if (result == 0) return false;
+  parser.surfaces = result > 1 ? result : static_cast<int>(parser.settings.ulMaxNumDecodeSurfaces);
+  if (parser.surfaces < kNeededSurfaces) violation("the stream needs %d decode surfaces, %d were given", kNeededSurfaces, parser.surfaces);
+  parser.sequence = true;
+  parser.next = 0;
+  parser.stamps.clear();
+  parser.inUse.clear();
+  return true;
+}
+
+bool unit(Parser& parser, const uint8_t* data, int size) {
+  const AVCodecParserContext& found = *parser.splitter;
+  // MPEG-4's parser leaves the size to the context.
+  const int width = found.width > 0 ? found.width : parser.context->width, height = found.height > 0 ? found.height : parser.context->height;
+  if (width <= 0 || height <= 0) return true;  // nothing is known before the first sequence header
+  const int codedWidth = found.coded_width > 0 ? found.coded_width : (width + 15) & ~15;
+  const int codedHeight = found.coded_height > 0 ? found.coded_height : (height + 15) & ~15;
+  const int depth = depthOf(found.format);
+  CUVIDEOFORMAT format{};
+  format.codec = parser.settings.CodecType;
+  format.chroma_format = cudaVideoChromaFormat_420;
+  format.bit_depth_luma_minus8 = format.bit_depth_chroma_minus8 = static_cast<unsigned char>(depth - 8);
+  format.frame_rate.numerator = static_cast<unsigned>(parser.context->framerate.num);
+  format.frame_rate.denominator = static_cast<unsigned>(parser.context->framerate.den);
+  format.progressive_sequence = found.field_order == AV_FIELD_PROGRESSIVE || found.field_order == AV_FIELD_UNKNOWN;
+  format.min_num_decode_surfaces = kNeededSurfaces;
+  format.coded_width = static_cast<unsigned>(codedWidth);
+  format.coded_height = static_cast<unsigned>(codedHeight);
+  format.display_area = {0, 0, width, height};
+  const CUVIDEOFORMAT& known = parser.format;
+  const bool changed = known.coded_width != format.coded_width || known.coded_height != format.coded_height ||
+                       known.display_area.right != format.display_area.right || known.display_area.bottom != format.display_area.bottom ||
+                       known.bit_depth_luma_minus8 != format.bit_depth_luma_minus8;
+  if (!parser.sequence || changed) {
+    if (!parser.sequence && !found.key_frame && found.pict_type != AV_PICTURE_TYPE_I && found.key_frame != -1) return true;
+    if (!beginSequence(parser, format)) return false;
+  }
+  int index = parser.next;
+  for (int i = 0; i < parser.surfaces && parser.inUse.count(index); ++i) index = (index + 1) % parser.surfaces;
+  parser.next = (index + 1) % std::max(1, parser.surfaces);
+  parser.inUse.insert(index);
+  parser.stamps[index] = found.pts == AV_NOPTS_VALUE ? 0 : found.pts;
+
+  PictureData handed{&parser, data, static_cast<size_t>(size)};
+  const PictureData* address = &handed;
+  CUVIDPICPARAMS picture{};
+  picture.CurrPicIdx = index;
+  picture.PicWidthInMbs = codedWidth / 16;
+  picture.FrameHeightInMbs = codedHeight / 16;
+  picture.nBitstreamDataLen = static_cast<unsigned>(size);
+  picture.pBitstreamData = data;
+  picture.nNumSlices = 1;
+  std::memcpy(picture.CodecSpecific.CodecReserved, &address, sizeof address);
+  if (!parser.settings.pfnDecodePicture(parser.settings.pUserData, &picture)) return false;
+  return show(parser);
+}
+
+/** One sample of a decoded frame, repeated beyond its edges. */
+struct Plane {
+  const AVFrame& frame;
+  int plane;
+  int width;
+  int height;
+  bool wide;
+  unsigned at(int x, int y) const {
+    x = std::clamp(x, 0, width - 1);
+    y = std::clamp(y, 0, height - 1);
+    const uint8_t* row = frame.data[plane] + static_cast<ptrdiff_t>(y) * frame.linesize[plane];
+    return wide ? reinterpret_cast<const uint16_t*>(row)[x] : row[x];
+  }
+};
+
+/** What the post-processing kernel of cuvidMapVideoFrame writes: cropped, scaled by repetition, one field doubled. */
+void postProcess(const CUVIDDECODECREATEINFO& settings, const AVFrame& frame, bool bob, bool topFirst, uint8_t* target, size_t pitch) {
+  const int depth = depthOf(frame.format);
+  const bool wideOut = settings.OutputFormat == cudaVideoSurfaceFormat_P016;
+  const auto put = [&](uint8_t* row, int x, unsigned value) {
+    if (wideOut) reinterpret_cast<uint16_t*>(row)[x] = static_cast<uint16_t>(value << (16 - depth));
+    else row[x] = static_cast<uint8_t>(value >> (depth - 8));
+  };
+  const auto& area = settings.display_area;
+  const int left = area.left, top = area.top;
+  const int width = area.right > area.left ? area.right - area.left : frame.width, height = area.bottom > area.top ? area.bottom - area.top : frame.height;
+  const auto targetWidth = static_cast<int>(settings.ulTargetWidth), targetHeight = static_cast<int>(settings.ulTargetHeight);
+  const auto line = [&](int y) { return bob ? (y & ~1) + (topFirst ? 0 : 1) : y; };
+  const Plane luma{frame, 0, frame.width, frame.height, depth > 8};
+  for (int y = 0; y < targetHeight; ++y)
+    for (int x = 0; x < targetWidth; ++x)
+      put(target + static_cast<size_t>(y) * pitch, x, luma.at(left + static_cast<int>(static_cast<int64_t>(x) * width / targetWidth), line(top + static_cast<int>(static_cast<int64_t>(y) * height / targetHeight))));
+  uint8_t* below = target + pitch * static_cast<size_t>((targetHeight + 1) & ~1);
+  for (int c = 0; c < 2; ++c) {
+    const Plane chroma{frame, 1 + c, (frame.width + 1) / 2, (frame.height + 1) / 2, depth > 8};
+    for (int y = 0; y < (targetHeight + 1) / 2; ++y)
+      for (int x = 0; x < (targetWidth + 1) / 2; ++x)
+        put(below + static_cast<size_t>(y) * pitch, 2 * x + c, chroma.at(left / 2 + static_cast<int>(static_cast<int64_t>(x) * width / targetWidth), line(top / 2 + static_cast<int>(static_cast<int64_t>(y) * height / targetHeight))));
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+CUresult cuvidGetDecoderCaps(CUVIDDECODECAPS* caps) {
+  NEED_CONTEXT("cuvidGetDecoderCaps");
+  const bool known = idOf(caps->eCodecType) != AV_CODEC_ID_NONE && setting("NO_DECODER").empty();
+  caps->bIsSupported = known && caps->eChromaFormat == cudaVideoChromaFormat_420 &&
+                       (caps->nBitDepthMinus8 == 0 || (caps->eCodecType == cudaVideoCodec_HEVC && caps->nBitDepthMinus8 <= 2));
+  caps->nNumNVDECs = 1;
+  caps->nOutputFormatMask = 3;
+  caps->nMaxWidth = caps->nMaxHeight = 8192;
+  caps->nMaxMBCount = 262144;
+  caps->nMinWidth = caps->nMinHeight = 48;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuvidCreateVideoParser(CUvideoparser* made, CUVIDPARSERPARAMS* settings) {
+  if (!settings->pfnSequenceCallback || !settings->pfnDecodePicture) {
+    violation("a parser without callbacks");
+    return answer(kInvalidValue);
+  }
+  const AVCodecID id = idOf(settings->CodecType);
+  auto parser = std::make_unique<Parser>();
+  parser->settings = *settings;
+  parser->splitter = av_parser_init(id);
+  if (!parser->splitter) return answer(kNotSupported);
+  parser->context = avcodec_alloc_context3(avcodec_find_decoder(id));
+  if (settings->pExtVideoInfo && settings->pExtVideoInfo->format.seqhdr_data_length > 0) {
+    // FFmpeg names the length of headers that do not fit.
+    const auto size = static_cast<int>(std::min<size_t>(settings->pExtVideoInfo->format.seqhdr_data_length, sizeof settings->pExtVideoInfo->raw_seqhdr_data));
+    // VP8, VP9: the decoder has no use for it; the others' parsers take it in as a first unit.
+    parser->context->extradata = static_cast<uint8_t*>(av_mallocz(static_cast<size_t>(size) + AV_INPUT_BUFFER_PADDING_SIZE));
+    std::memcpy(parser->context->extradata, settings->pExtVideoInfo->raw_seqhdr_data, static_cast<size_t>(size));
+    parser->context->extradata_size = size;
+  }
+  live("video parsers", 1);
+  *made = parser.release();
+  return CUDA_SUCCESS;
+}
+
+CUresult cuvidParseVideoData(CUvideoparser handle, CUVIDSOURCEDATAPACKET* packet) {
+  auto& parser = *static_cast<Parser*>(handle);
+  if (parser.inside) {
+    violation("cuvidParseVideoData from inside a callback");
+    return answer(kInvalidValue);
+  }
+  if (const int problem = lost()) return answer(problem);
+  parser.inside = true;
+  bool going = true;
+  std::vector<uint8_t> padded(packet->payload, packet->payload + packet->payload_size);
+  padded.resize(padded.size() + AV_INPUT_BUFFER_PADDING_SIZE);
+  const uint8_t* data = padded.data();
+  auto left = static_cast<int>(packet->payload_size);
+  int64_t stamp = packet->flags & CUVID_PKT_TIMESTAMP ? packet->timestamp : AV_NOPTS_VALUE;
+  uint8_t* found = nullptr;
+  int size = 0;
+  while (left > 0 && going) {
+    const int used = av_parser_parse2(parser.splitter, parser.context, &found, &size, data, left, stamp, stamp, 0);
+    data += used;
+    left -= used;
+    stamp = AV_NOPTS_VALUE;
+    if (size > 0) going = unit(parser, found, size);
+  }
+  if (going && packet->flags & (CUVID_PKT_ENDOFSTREAM | CUVID_PKT_ENDOFPICTURE)) {
+    av_parser_parse2(parser.splitter, parser.context, &found, &size, nullptr, 0, AV_NOPTS_VALUE, AV_NOPTS_VALUE, 0);
+    if (size > 0) going = unit(parser, found, size);
+  }
+  if (going && packet->flags & CUVID_PKT_ENDOFSTREAM) {
+    // All that is left comes in one call, more than the steady state ever holds.
+    if (parser.decoder) drain(*parser.decoder);
+    going = show(parser);
+    parser.inUse.clear();
+    if (going && packet->flags & CUVID_PKT_NOTIFY_EOS && parser.settings.pfnDisplayPicture) parser.settings.pfnDisplayPicture(parser.settings.pUserData, nullptr);
+  }
+  parser.inside = false;
+  return going ? CUDA_SUCCESS : answer(kUnknown);
+}
+
+CUresult cuvidDestroyVideoParser(CUvideoparser handle) {
+  const std::unique_ptr<Parser> parser(static_cast<Parser*>(handle));
+  if (parser->inside) violation("a parser destroyed from inside its callback");
+  if (parser->decoder) parser->decoder->parser = nullptr;
+  av_parser_close(parser->splitter);
+  avcodec_free_context(&parser->context);
+  live("video parsers", -1);
+  return CUDA_SUCCESS;
+}
+
+CUresult cuvidCreateDecoder(CUvideodecoder* made, CUVIDDECODECREATEINFO* settings) {
+  NEED_CONTEXT("cuvidCreateDecoder");
+  if (settings->ulNumDecodeSurfaces == 0 || settings->ulNumDecodeSurfaces > 32) {
+    violation("ulNumDecodeSurfaces is %lu", static_cast<unsigned long>(settings->ulNumDecodeSurfaces));
+    return answer(kInvalidValue);
+  }
+  if (settings->ulNumOutputSurfaces == 0 || settings->ulNumOutputSurfaces > 64) {
+    violation("ulNumOutputSurfaces is %lu", static_cast<unsigned long>(settings->ulNumOutputSurfaces));
+    return answer(kInvalidValue);
+  }
+  if ((settings->ulTargetWidth | settings->ulTargetHeight) & 1) violation("odd target %lux%lu", static_cast<unsigned long>(settings->ulTargetWidth), static_cast<unsigned long>(settings->ulTargetHeight));
+  const AVCodec* codec = avcodec_find_decoder(idOf(settings->CodecType));
+  if (!codec || settings->ChromaFormat != cudaVideoChromaFormat_420) return answer(kNotSupported);
+  auto decoder = std::make_unique<Decoder>();
+  decoder->settings = *settings;
+  decoder->context = avcodec_alloc_context3(codec);
+  decoder->context->thread_count = 1;
+  if (avcodec_open2(decoder->context, codec, nullptr) < 0) return answer(kNotSupported);
+  decoder->surfaces.resize(settings->ulNumDecodeSurfaces);
+  live("video decoders", 1);
+  *made = decoder.release();
+  return CUDA_SUCCESS;
+}
+
+CUresult cuvidDestroyDecoder(CUvideodecoder handle) {
+  const std::unique_ptr<Decoder> decoder(static_cast<Decoder*>(handle));
+  if (!currentContext()) violation("cuvidDestroyDecoder without a current context");
+  if (!decoder->mapped.empty()) violation("a decoder destroyed with %zu frames mapped", decoder->mapped.size());
+  if (decoder->parser && decoder->parser->decoder == decoder.get()) decoder->parser->decoder = nullptr;
+  for (Surface& surface : decoder->surfaces) av_frame_free(&surface.frame);
+  avcodec_free_context(&decoder->context);
+  live("video decoders", -1);
+  return answer(lost());
+}
+
+CUresult cuvidDecodePicture(CUvideodecoder handle, CUVIDPICPARAMS* picture) {
+  NEED_CONTEXT("cuvidDecodePicture");
+  auto& decoder = *static_cast<Decoder*>(handle);
+  const PictureData* handed = nullptr;
+  std::memcpy(&handed, picture->CodecSpecific.CodecReserved, sizeof handed);
+  if (picture->CurrPicIdx < 0 || picture->CurrPicIdx >= static_cast<int>(decoder.surfaces.size())) {
+    violation("picture index %d of %zu surfaces", picture->CurrPicIdx, decoder.surfaces.size());
+    return answer(kInvalidValue);
+  }
+  beat();
+  decoder.parser = handed->parser;
+  handed->parser->decoder = &decoder;
+  if (decoder.context->extradata == nullptr && handed->parser->context->extradata_size > 0) {
+    // Headers that were given to the parser alone (MPEG-4 in MP4).
+    AVPacket* header = av_packet_alloc();
+    if (decoder.context->codec_id == AV_CODEC_ID_MPEG4 || decoder.context->codec_id == AV_CODEC_ID_H264 || decoder.context->codec_id == AV_CODEC_ID_HEVC) {
+      av_new_packet(header, handed->parser->context->extradata_size);
+      std::memcpy(header->data, handed->parser->context->extradata, static_cast<size_t>(header->size));
+      avcodec_send_packet(decoder.context, header);
+      collect(decoder);
+    }
+    av_packet_free(&header);
+    decoder.context->extradata = static_cast<uint8_t*>(av_mallocz(AV_INPUT_BUFFER_PADDING_SIZE));  // once
+  }
+  AVPacket* packet = av_packet_alloc();
+  if (av_new_packet(packet, static_cast<int>(handed->size)) < 0) return answer(kUnknown);
+  std::memcpy(packet->data, handed->data, handed->size);
+  packet->pts = picture->CurrPicIdx;
+  avcodec_send_packet(decoder.context, packet);
+  collect(decoder);
+  av_packet_free(&packet);
+  count("pictures decoded");
+  return answer(lost());
+}
+
+CUresult cuvidGetDecodeStatus(CUvideodecoder handle, int index, CUVIDGETDECODESTATUS* status) {
+  NEED_CONTEXT("cuvidGetDecodeStatus");
+  auto& decoder = *static_cast<Decoder*>(handle);
+  if (decoder.settings.CodecType != cudaVideoCodec_H264 && decoder.settings.CodecType != cudaVideoCodec_HEVC) return answer(kNotSupported);
+  if (index < 0 || index >= static_cast<int>(decoder.surfaces.size())) return answer(kInvalidValue);
+  const Surface& surface = decoder.surfaces[static_cast<size_t>(index)];
+  status->decodeStatus = surface.corrupt ? cuvidDecodeStatus_Error : surface.damaged ? cuvidDecodeStatus_Error_Concealed : cuvidDecodeStatus_Success;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuvidMapVideoFrame64(CUvideodecoder handle, int index, unsigned long long* address, unsigned* pitch, CUVIDPROCPARAMS* processing) {
+  NEED_CONTEXT("cuvidMapVideoFrame64");
+  auto& decoder = *static_cast<Decoder*>(handle);
+  const std::lock_guard lock(decoder.mutex);
+  if (index < 0 || index >= static_cast<int>(decoder.surfaces.size()) || !decoder.surfaces[static_cast<size_t>(index)].frame->data[0]) {
+    violation("cuvidMapVideoFrame of picture %d, which holds nothing", index);
+    return answer(kInvalidValue);
+  }
+  if (decoder.mapped.size() >= decoder.settings.ulNumOutputSurfaces) {
+    violation("more than %lu frames mapped", static_cast<unsigned long>(decoder.settings.ulNumOutputSurfaces));
+    return answer(kMapFailed);
+  }
+  const CUVIDDECODECREATEINFO& settings = decoder.settings;
+  const unsigned bytes = settings.OutputFormat == cudaVideoSurfaceFormat_P016 ? 2 : 1;
+  *pitch = (static_cast<unsigned>(settings.ulTargetWidth) * bytes + 511) & ~511u;
+  const size_t rows = (static_cast<size_t>(settings.ulTargetHeight) + 1) & ~size_t{1};
+  *address = allocate(*pitch * rows * 3 / 2, "cuvid");
+  decoder.mapped[*address] = index;
+  live("mapped frames", 1);
+  const std::shared_ptr<AVFrame> frame(av_frame_clone(decoder.surfaces[static_cast<size_t>(index)].frame), [](AVFrame* gone) { av_frame_free(&gone); });
+  const bool bob = settings.DeinterlaceMode != cudaVideoDeinterlaceMode_Weave && !processing->progressive_frame;
+  enqueue(processing->output_stream, [=, topFirst = processing->top_field_first != 0, target = *address, row = *pitch] {
+    if (!inDevice(target, row)) violation("a frame was unmapped before it was written");
+    else postProcess(settings, *frame, bob, topFirst, reinterpret_cast<uint8_t*>(target), row);
+  });
+  return CUDA_SUCCESS;
+}
+
+CUresult cuvidUnmapVideoFrame64(CUvideodecoder handle, unsigned long long address) {
+  if (!currentContext()) violation("cuvidUnmapVideoFrame64 without a current context");
+  auto& decoder = *static_cast<Decoder*>(handle);
+  const std::lock_guard lock(decoder.mutex);
+  const auto found = decoder.mapped.find(address);
+  if (found == decoder.mapped.end()) {
+    violation("cuvidUnmapVideoFrame of what is not mapped");
+    return answer(kInvalidValue);
+  }
+  decoder.mapped.erase(found);
+  release(address, "cuvid");
+  live("mapped frames", -1);
+  return answer(lost());
+}
+
+CUresult cuvidCtxLockCreate(CUvideoctxlock* lock, CUcontext) {
+  *lock = reinterpret_cast<CUvideoctxlock>(new std::recursive_mutex);
+  live("context locks", 1);
+  return CUDA_SUCCESS;
+}
+CUresult cuvidCtxLockDestroy(CUvideoctxlock lock) {
+  delete reinterpret_cast<std::recursive_mutex*>(lock);
+  live("context locks", -1);
+  return CUDA_SUCCESS;
+}
+CUresult cuvidCtxLock(CUvideoctxlock lock, unsigned) {
+  reinterpret_cast<std::recursive_mutex*>(lock)->lock();
+  return CUDA_SUCCESS;
+}
+CUresult cuvidCtxUnlock(CUvideoctxlock lock, unsigned) {
+  reinterpret_cast<std::recursive_mutex*>(lock)->unlock();
+  return CUDA_SUCCESS;
+}
+
+#define ABSENT(name)                            \
+  CUresult name() {                             \
+    violation(#name " is not in the stand-in"); \
+    return answer(kNotSupported);               \
+  }
+ABSENT(cuvidReconfigureDecoder) ABSENT(cuvidCreateVideoSource) ABSENT(cuvidCreateVideoSourceW) ABSENT(cuvidDestroyVideoSource)
+ABSENT(cuvidSetVideoSourceState) ABSENT(cuvidGetVideoSourceState) ABSENT(cuvidGetSourceVideoFormat) ABSENT(cuvidGetSourceAudioFormat)
+
+}  // extern "C"

@@ -1,0 +1,43 @@
+// What the three stand-in libraries share. It lives in the libcuda.so.1 of this folder, as the driver's own core does.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "../src/nvidia/sdk/dynlink_cuda.h"
+
+namespace standin {
+
+/** A rule of the API was broken: printed, counted, and reported when the process ends. */
+__attribute__((format(printf, 1, 2))) void violation(const char* format, ...);
+/** Objects that must be gone at the end, by kind: streams, decoders, mapped frames … */
+void live(const char* kind, int change);
+/** Things worth a number: copies to the host, launches. */
+void count(const char* what, long amount = 1);
+
+/**
+ * A setting, from `standin.conf` beside the library (KEY=VALUE lines; a sandboxed process has no environment to speak of)
+ * or from the environment as STANDIN_KEY. Empty when it is not set.
+ */
+std::string setting(const char* key);
+long number(const char* key, long otherwise);
+
+CUcontext currentContext();
+/** 0, or the error that every call returns once the device is lost (CUDA_ERROR_ILLEGAL_ADDRESS is sticky). */
+int lost();
+void lose(int error);
+/** Counts pictures decoded or encoded; loses the device, or hangs for good, at the one that the settings name. */
+void beat();
+
+/** Device memory, which is the host's; filled with a pattern, and again when it is freed. */
+uint64_t allocate(size_t bytes, const char* owner);
+bool release(uint64_t address, const char* owner);
+/** Whether all of it lies in one living allocation. */
+bool inDevice(uint64_t address, size_t bytes);
+size_t allocated();
+
+/** Runs work in the order of the stream, later. On the default stream (null): at once, after all blocking streams. */
+void enqueue(CUstream stream, std::function<void()> work);
+
+}  // namespace standin
