@@ -148,6 +148,8 @@ export interface EngineResult {
   previewTimes: number[];
   /** For people: what was mended or left out. */
   warnings: string[];
+  /** For people: what the GPU was to do and did not, and why. */
+  gpuWarnings: string[];
 }
 
 export interface EngineProgress {

@@ -9,6 +9,7 @@ import {
   type ListJobsRequest,
   type ListJobsResponse,
   type WatchJobResponse,
+  type Worker,
 } from '@sortie/common/gen/sortie/job/v1/job';
 import { SortieError } from '@sortie/common/errors';
 import { call } from '@sortie/common/grpc';
@@ -46,6 +47,10 @@ export class Jobs {
 
   list(request: ListJobsRequest): Promise<ListJobsResponse> {
     return call(this.client.listJobs.bind(this.client), request);
+  }
+
+  async workers(): Promise<Worker[]> {
+    return (await call(this.client.listWorkers.bind(this.client), {})).workers;
   }
 
   async cancel(request: CancelJobRequest): Promise<void> {

@@ -228,6 +228,9 @@ Napi::Object fromResult(Napi::Env env, const EngineResult& result) {
   Napi::Array warnings = Napi::Array::New(env, result.warnings.size());
   for (uint32_t i = 0; i < result.warnings.size(); ++i) warnings[i] = result.warnings[i];
   object["warnings"] = warnings;
+  Napi::Array gpuWarnings = Napi::Array::New(env, result.gpuWarnings.size());
+  for (uint32_t i = 0; i < result.gpuWarnings.size(); ++i) gpuWarnings[i] = result.gpuWarnings[i];
+  object["gpuWarnings"] = gpuWarnings;
   return object;
 }
 

@@ -105,7 +105,7 @@ class Run {
     try {
       return nvidia::Device::open(plan_.device);
     } catch (const nvidia::Unavailable& why) {
-      warnings_.push_back("GPU " + std::to_string(plan_.device) + " is not used: " + why.what() + ".");
+      gpuWarnings_.push_back("GPU " + std::to_string(plan_.device) + " is not used: " + why.what() + ".");
       return nullptr;
     }
   }
@@ -115,7 +115,7 @@ class Run {
       try {
         return std::make_unique<nvidia::NvidiaDecoder>(device_, plan_, *demuxer_.video(), [this] { return control_.stopped(); });
       } catch (const nvidia::Unavailable& why) {
-        warnings_.push_back(std::string("The video is decoded on the CPU: ") + why.what() + ".");
+        gpuWarnings_.push_back(std::string("The video is decoded on the CPU: ") + why.what() + ".");
       }
     }
     auto software = std::make_unique<SoftwareDecoder>(plan_, *demuxer_.video(), threads_);
@@ -227,7 +227,7 @@ class Run {
     EngineResult result;
     result.engine = engineName();
     result.decoder = decoder_->name();
-    result.warnings = warnings_;
+    result.gpuWarnings = gpuWarnings_;
     result.framesDecoded = frames_;
     result.framesEncoded = frames_;
     result.decodeErrors = decoder_->errors();
@@ -241,7 +241,7 @@ class Run {
                                                    std::to_string(frames_) + ".");
       result.rungs.push_back(rung->result());
       if (!rung->refusal().empty())
-        result.warnings.push_back("The rendition " + result.rungs.back().name + " is encoded on the CPU: " + rung->refusal() + ".");
+        result.gpuWarnings.push_back("The rendition " + result.rungs.back().name + " is encoded on the CPU: " + rung->refusal() + ".");
     }
     sound_.result(result);
     result.posterTime = poster_.time();
@@ -264,7 +264,7 @@ class Run {
   Demuxer demuxer_;
   Timeline timeline_;
   Clock clock_;
-  std::vector<std::string> warnings_;
+  std::vector<std::string> gpuWarnings_;
   const nvidia::DevicePtr device_;
   std::unique_ptr<Decoder> decoder_;
   BoundedQueue<PacketPtr> packets_;

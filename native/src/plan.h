@@ -112,6 +112,7 @@ struct EngineResult {
   int previewRows = 0;
   std::vector<double> previewTimes;
   std::vector<std::string> warnings;
+  std::vector<std::string> gpuWarnings;
 };
 
 struct EngineProgress {

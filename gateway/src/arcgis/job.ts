@@ -10,7 +10,15 @@ import {
   type JobError,
   type StepRun,
 } from '@sortie/common/gen/sortie/job/v1/job';
-import { cancelledMessage, failedMessage, retryMessage, stepMessage, stepOrder, type Message } from './steps.js';
+import {
+  cancelledMessage,
+  failedMessage,
+  gpuFailedMessage,
+  retryMessage,
+  stepMessage,
+  stepOrder,
+  type Message,
+} from './steps.js';
 
 export interface JobDocument {
   jobId: string;
@@ -84,6 +92,9 @@ const statusWords: Record<State, string> = {
 
 const typeWords: Partial<Record<JobType, string>> = { [JobType.JOB_TYPE_PUBLISH]: 'Publish Streaming Service' };
 
+/** Code of the warning that the worker gives when it turned from the GPU to the CPU. */
+const gpuFailedCode = 'GPU_FAILED';
+
 const stepStates: Partial<Record<StepState, StepDetails['state']>> = {
   [StepState.STEP_STATE_SUCCEEDED]: 'succeeded',
   [StepState.STEP_STATE_FAILED]: 'failed',
@@ -102,6 +113,11 @@ export function messagesOf(job: Job): Message[] {
     if (seen.has(message.text)) continue;
     seen.add(message.text);
     told.push({ sequence: run.sequence, message });
+  }
+  const transcode = job.steps.findLast((run) => run.step === Step.STEP_TRANSCODE);
+  for (const warning of job.warnings) {
+    if (warning.code !== gpuFailedCode || !transcode) continue;
+    told.push({ sequence: transcode.sequence + 0.5, message: gpuFailedMessage(warning.message) });
   }
   const last = job.attempts.at(-1);
   for (const attempt of job.attempts) {

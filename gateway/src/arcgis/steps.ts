@@ -50,6 +50,12 @@ export const failedMessage = (step: Step, engine: Engine, why: string): Message 
   code: 9001,
 });
 
+/** Beside the transcode's own message: why it is no longer the GPU's. */
+export const gpuFailedMessage = (why: string): Message => ({
+  text: `Transcoding with GPU failed, the CPU has taken over: ${why}`,
+  code: 9160,
+});
+
 export const cancelledMessage: Message = { text: 'Ingest Cancelled', code: 9002 };
 
 export const retryMessage = (step: Step, engine: Engine, why: string): Message => ({

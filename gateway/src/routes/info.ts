@@ -1,10 +1,20 @@
 // The catalog, `info` and its health check: they answer without a token, because clients ask them before they have one.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { currentVersion, fullVersion } from '../arcgis/layer.js';
+import { transcoderOf, type Transcoder } from '../arcgis/transcoder.js';
 import { userOf } from '../auth.js';
 import { baseUrl, type Context } from '../context.js';
 import { html } from '../pages/html.js';
 import { respond, tokenQuery } from '../respond.js';
+
+/** Workers and their GPUs; null while the Job service does not answer. */
+async function transcodersOf({ jobs }: Context): Promise<Transcoder[] | null> {
+  try {
+    return (await jobs.workers()).map(transcoderOf);
+  } catch {
+    return null;
+  }
+}
 
 const both = ['GET', 'POST'] as const;
 
@@ -51,7 +61,7 @@ export function infoRoutes(app: FastifyInstance, context: Context): void {
     method: [...both],
     url: `${root}/rest/self`,
     handler: (request, reply) =>
-      respond(context, request, reply, () => {
+      respond(context, request, reply, async () => {
         const { username, role } = userOf(request, tokens);
         return {
           title: 'Self',
@@ -62,6 +72,7 @@ export function infoRoutes(app: FastifyInstance, context: Context): void {
             maxFileUploadSize: Math.floor(context.maxUploadBytes / 1024 / 1024),
             username,
             role,
+            transcoders: await transcodersOf(context),
           },
         };
       }),

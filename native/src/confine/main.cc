@@ -1,12 +1,13 @@
 // sortie-confine: runs a command that reads a stranger's file, without network and with the named files only.
 //
-//   sortie-confine [--read PATH]... [--write PATH]... [--memory BYTES] [--cpu SECONDS] [--file-size BYTES]
+//   sortie-confine [--read PATH]... [--write PATH]... [--gpu] [--memory BYTES] [--cpu SECONDS] [--file-size BYTES]
 //                  [--open-files N] [--explain] -- COMMAND ARGS...
 //
 // Needs no privilege: no_new_privs, resource limits, Landlock (files, TCP), seccomp (system calls). What the kernel does
 // not offer is left out silently; --explain tells, as one line of JSON, what is in force. The caller's own failures end
 // with 125, as with env(1) and timeout(1); a command that cannot be started with 126 or 127.
 #include <fcntl.h>
+#include <glob.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -48,6 +49,7 @@ struct Options {
   std::vector<std::string> read;
   std::vector<std::string> write;
   std::vector<std::pair<int, rlim_t>> limits;
+  bool gpu = false;
   bool explain = false;
   char** command = nullptr;
 };
@@ -88,6 +90,12 @@ constexpr const char* kSystem[] = {
     "/etc/ssl/openssl.cnf", "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/version_signature",
     "/sys/devices/system/cpu", "/sys/fs/cgroup",
 };
+// What NVIDIA's driver opens besides: its devices, and what it asks the kernel about itself and the bus.
+constexpr const char* kGpuDevices[] = {"/dev/nvidia*", "/dev/nvidia-caps/*", "/dev/dri/render*"};
+constexpr const char* kGpuFiles[] = {
+    "/proc/driver/nvidia", "/proc/devices", "/proc/modules", "/proc/sys/vm", "/proc/sys/kernel", "/sys/bus/pci", "/sys/devices",
+    "/sys/module/nvidia", "/sys/module/nvidia_uvm", "/etc/nvidia", "/run/nvidia", "/etc/alternatives",
+};
 constexpr const char* kDevices[] = {"/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"};
 
 /** False when the path is not there. */
@@ -120,6 +128,16 @@ int restrictFiles(const Options& options) {
   if (ruleset < 0) return 0;
   for (const char* path : kSystem) allow(ruleset, attributes.files, path, kReading);
   for (const char* path : kDevices) allow(ruleset, attributes.files, path, kReadFile | kWriteFile);
+  if (options.gpu) {
+    for (const char* path : kGpuFiles) allow(ruleset, attributes.files, path, kReading);
+    for (const char* pattern : kGpuDevices) {
+      glob_t found{};
+      if (::glob(pattern, 0, nullptr, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; ++i)
+          allow(ruleset, attributes.files, found.gl_pathv[i], kReadFile | kWriteFile | kIoctlDevice);
+      ::globfree(&found);
+    }
+  }
   for (const std::string& path : options.read)
     if (!allow(ruleset, attributes.files, path.c_str(), kReading)) fail("--read " + path, errno);
   for (const std::string& path : options.write)
@@ -219,6 +237,10 @@ Options parse(int argc, char** argv) {
     const std::string option = argv[i];
     if (option == "--explain") {
       options.explain = true;
+      continue;
+    }
+    if (option == "--gpu") {
+      options.gpu = true;
       continue;
     }
     if (i + 1 >= argc) fail("unknown option, or value missing: " + option);

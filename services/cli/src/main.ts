@@ -1,4 +1,5 @@
 // `sortie`: the command line.
+import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
@@ -6,6 +7,8 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { parseResolutions, resolutionWords } from '@sortie/common/ladder';
 import { roles, saveUser, type Role } from '@sortie/common/users';
+import { describeGpus, findGpus } from '@sortie/ingest/gpu/preflight';
+import { engineSettings } from '@sortie/ingest/gpu/settings';
 import { klvLines } from '@sortie/ingest/klv/print';
 import { ingestFile } from './commands/ingest.js';
 import { up } from './commands/up.js';
@@ -21,6 +24,7 @@ const usage = `Usage:
   sortie token [--minutes N]                             a token for the REST interface
   sortie user NAME [--role viewer|publisher|administrator]   add a user; the password comes from stdin
   sortie klv FILE                                        telemetry packets as JSON lines
+  sortie gpu [--json]                                    try the GPUs of this machine, and say what works
 
 A Sortie is found by its data directory (--data DIR, SORTIE_DATA, or data/ beside the sources), or by --url with
 SORTIE_TOKEN in the environment.`;
@@ -138,6 +142,14 @@ const commands: Record<string, (values: Values, words: string[]) => Promise<numb
       throw new UsageError('Give a password of 8 or more characters on stdin.');
     await saveUser(dataOf(values).users, { username, role: values.role as Role }, value);
     return 0;
+  },
+
+  gpu: async ({ json }) => {
+    const log = { info: () => undefined, warn: () => undefined };
+    const found = await findGpus({ ...engineSettings(process.env), engine: 'auto' }, tmpdir(), log);
+    if (json) process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
+    else for (const line of describeGpus(found)) process.stdout.write(`${line}\n`);
+    return found.usable.length > 0 ? 0 : 1;
   },
 
   klv: async (_, files) => {

@@ -31,6 +31,7 @@ export const errorCodes = {
   PROBE_LIMIT: { status: status.FAILED_PRECONDITION, retry: false },
   // Circumstances of a job: another try may go through.
   ENGINE_CRASHED: { status: status.INTERNAL, retry: true },
+  GPU_FAILED: { status: status.INTERNAL, retry: true },
   ENGINE_STALLED: { status: status.INTERNAL, retry: true },
   OUTPUT_FAULTY: { status: status.INTERNAL, retry: true },
   DISK_FULL: { status: status.RESOURCE_EXHAUSTED, retry: true },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { newLogger } from '@sortie/common/log';
 import { announce, required, stopOnSignal } from '@sortie/common/process';
 import { startIngestApi } from './api.js';
+import { engineSettings } from './gpu/settings.js';
 import { packagedFfprobe } from './media/probe.js';
 import { startWorker } from './worker/worker.js';
 
@@ -38,9 +39,9 @@ switch (role) {
         workDirectory: env['SORTIE_WORK_DIRECTORY'] ?? join(storage, '.work'),
         run: {
           ffprobe: env['SORTIE_FFPROBE'] ?? packagedFfprobe(),
-          preset: env['SORTIE_PRESET'] ?? 'fast',
-          threads: Number(env['SORTIE_THREADS'] ?? 0),
+          engine: engineSettings(env),
         },
+        jobs: Number(env['SORTIE_JOBS'] ?? 1),
       },
       log,
     );

@@ -1,5 +1,6 @@
 // The ingest, step by step, in the documented order.
-import { Engine, Step } from '@sortie/common/gen/sortie/job/v1/job';
+import { Step } from '@sortie/common/gen/sortie/job/v1/job';
+import type { EngineResult } from '@sortie/native';
 import type { Run } from './run.js';
 import { writeAbr } from './steps/abr.js';
 import { cleanUp } from './steps/clean-up.js';
@@ -17,6 +18,8 @@ import { transcode } from './steps/transcode.js';
 import { verify } from './steps/verify.js';
 import { planVideo } from './steps/video-info.js';
 import { complete } from './steps/complete.js';
+
+const encodersOf = ({ rungs }: EngineResult): string => [...new Set(rungs.map(({ encoder }) => encoder))].join(' and ');
 
 export async function ingest(run: Run): Promise<void> {
   const source = await run.step(
@@ -55,8 +58,9 @@ export async function ingest(run: Run): Promise<void> {
   const made = await run.step(
     Step.STEP_TRANSCODE,
     () => transcode(run, source, info, engine),
-    (result) => `${result.framesEncoded} frames, ${result.duration.toFixed(2)} s`,
-    Engine.ENGINE_CPU,
+    (result) =>
+      `${result.framesEncoded} frames, ${result.duration.toFixed(2)} s, ${result.decoder} to ${encodersOf(result)}`,
+    { late: true },
   );
   const telemetry = await run.step(
     Step.STEP_EXTRACT_KLV,

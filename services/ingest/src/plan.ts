@@ -9,6 +9,7 @@ import {
   ratesFor,
   type Size,
 } from './media/geometry.js';
+import type { EngineSettings } from './gpu/settings.js';
 import type { Probed, ProbedStream } from './media/probe.js';
 import type { Container } from './media/sniff.js';
 
@@ -86,11 +87,10 @@ export interface PlanInput {
   words: readonly string[];
   input: string;
   outputDir: string;
-  preset: string;
-  threads: number;
+  settings: Pick<EngineSettings, 'preset' | 'gpuPreset' | 'codec' | 'threads'>;
 }
 
-export function videoPlan({ info, tracks, words, input, outputDir, preset, threads }: PlanInput): VideoPlan {
+export function videoPlan({ info, tracks, words, input, outputDir, settings }: PlanInput): VideoPlan {
   const { rungs, warnings } = ladderFor(info.display, words);
   const framesPerSecond = info.frameRate.num / info.frameRate.den;
   const poster = Math.min(1, posterBox.width / info.display.width, posterBox.height / info.display.height);
@@ -111,12 +111,13 @@ export function videoPlan({ info, tracks, words, input, outputDir, preset, threa
       segmentSeconds,
       rungs: rungs.map((rung) => ({ ...rung, ...ratesFor(rung, framesPerSecond) })),
       audio: audioPlans(tracks),
-      codec: 'h264',
-      bitDepth: 8,
-      preset,
+      codec: settings.codec,
+      // HEVC keeps what a ten-bit source has, also high dynamic range; H.264 players know eight bits only.
+      bitDepth: settings.codec === 'hevc' && info.video.bitDepth > 8 ? 10 : 8,
+      preset: settings.preset,
       device: null,
-      gpuPreset: 'p5',
-      threads,
+      gpuPreset: settings.gpuPreset,
+      threads: settings.threads,
       posterPath: 'poster.jpg',
       // Past the black or the caption that many recordings begin with, but within a short one.
       posterTime: Math.min(duration / 10, 5),

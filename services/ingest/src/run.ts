@@ -15,15 +15,14 @@ import { call } from '@sortie/common/grpc';
 import type { Logger } from '@sortie/common/log';
 import type { Storage } from '@sortie/common/storage';
 import type { Catalogue } from './catalogue.js';
+import type { GpuPool } from './gpu/admission.js';
+import type { EngineSettings } from './gpu/settings.js';
 import type { Heartbeat } from './worker/heartbeat.js';
 
 export interface RunSettings {
   /** The ffprobe to use. */
   ffprobe: string;
-  /** libx264 preset. */
-  preset: string;
-  /** Encoder threads; 0 for one a core. */
-  threads: number;
+  engine: EngineSettings;
 }
 
 export interface RunParts {
@@ -36,6 +35,8 @@ export interface RunParts {
   /** The attempt's own directory; everything in it is removed afterwards. */
   directory: string;
   settings: RunSettings;
+  /** The GPUs that work; none for the CPU. */
+  gpus: GpuPool;
   /** Aborted when the attempt is to end, with the reason. */
   signal: AbortSignal;
   log: Logger;
@@ -56,6 +57,8 @@ export type ProgressInput = Omit<Progress, 'step'>;
 export class Run {
   readonly inputs: JobInputs;
   private current: Step | null = null;
+  private begun = false;
+  private engine = Engine.ENGINE_UNSPECIFIED;
   private warnings: Warning[] = [];
 
   constructor(readonly parts: RunParts) {
@@ -69,29 +72,44 @@ export class Run {
 
   /**
    * Runs one step: told when it begins and when it ends. `detail` makes a line for people of what the step gave. What
-   * the step throws comes out as a StepError.
+   * the step throws comes out as a StepError. `late`: the step itself tells its beginning, with `encodesOn`.
    */
   async step<T>(
     step: Step,
     work: () => Promise<T> | T,
     detail: (result: T) => string = () => '',
-    engine: Engine = Engine.ENGINE_UNSPECIFIED,
+    { late = false }: { late?: boolean } = {},
   ): Promise<T> {
     try {
       this.signal.throwIfAborted();
       this.current = step;
-      await this.report(step, StepState.STEP_STATE_RUNNING, '', engine);
+      this.begun = false;
+      this.engine = Engine.ENGINE_UNSPECIFIED;
+      if (!late) await this.begin(step);
       const result = await work();
       this.signal.throwIfAborted();
-      await this.report(step, StepState.STEP_STATE_SUCCEEDED, detail(result), engine);
+      if (!this.begun) await this.begin(step);
+      await this.report(step, StepState.STEP_STATE_SUCCEEDED, detail(result));
       return result;
     } catch (thrown) {
       throw thrown instanceof StepError ? thrown : new StepError(step, SortieError.from(thrown));
     }
   }
 
-  private async report(step: Step, state: StepState, detail: string, engine: Engine): Promise<void> {
-    const warnings = this.warnings;
+  /** Tells what encodes in the running step; told again when another engine takes over. */
+  async encodesOn(engine: Engine): Promise<void> {
+    if (this.current === null || (this.begun && this.engine === engine)) return;
+    this.engine = engine;
+    await this.begin(this.current);
+  }
+
+  private async begin(step: Step): Promise<void> {
+    this.begun = true;
+    await this.report(step, StepState.STEP_STATE_RUNNING, '');
+  }
+
+  private async report(step: Step, state: StepState, detail: string): Promise<void> {
+    const { warnings, engine } = this;
     this.warnings = [];
     const { jobs, lease } = this.parts;
     await retrying(this.signal, () =>

@@ -167,7 +167,7 @@ export function checkLease(job: Job, attempt: number): void {
   }
 }
 
-/** A step begins (an open one ends well) or ends. Reporting the same again changes nothing. */
+/** A step begins (an open one ends well), changes its engine, or ends. Reporting the same again changes nothing. */
 export function reportStep(record: JobRecord, report: ReportStepRequest, now: Date, policy: Policy): Change {
   const attempt = report.lease?.attempt ?? 0;
   checkLease(record.job, attempt);
@@ -191,6 +191,10 @@ export function reportStep(record: JobRecord, report: ReportStepRequest, now: Da
       steps.push(run);
       writer.job.progress = undefined;
       writer.fact({ $case: 'stepBegan', value: run });
+    } else if (known.state === StepState.STEP_STATE_RUNNING && known.engine !== report.engine) {
+      // Another engine has taken over: the CPU, when a GPU failed.
+      known.engine = report.engine;
+      writer.fact({ $case: 'stepBegan', value: known });
     }
   } else {
     if (!known) throw SortieError.field('step', 'it has not begun in this attempt');

@@ -22,6 +22,8 @@ import type { Cursor, ListFilter, Store } from './store.js';
 
 const defaultPageSize = 100;
 const maxPageSize = 1000;
+/** A worker that was not heard of for so long is gone. */
+const workerSeenMs = 60_000;
 /** How often a watcher looks by itself, should a bell be lost. */
 const lookMs = 1_000;
 
@@ -142,6 +144,15 @@ export function newJobServer({ store, outbox, nats, policy, log }: JobServerPart
       if (progress) changed(jobId, 0);
       return answer;
     }),
+
+    reportWorker: unary(log, async ({ worker }) => {
+      if (!worker || worker.name === '') throw SortieError.field('worker.name', 'is missing');
+      const now = new Date();
+      await store.noteWorker(worker, now, new Date(now.getTime() - workerSeenMs));
+      return {};
+    }),
+
+    listWorkers: unary(log, async () => ({ workers: await store.workers(new Date(Date.now() - workerSeenMs)) })),
 
     reportStep: unary(log, async (report) => {
       const { jobId, attempt } = leaseOf(report.lease);

@@ -1,7 +1,7 @@
 // The book in SQL. Every change of a job is one transaction: its row (revision-checked), its events, and the outbox.
 import type { Database, Queryable, Row } from '@sortie/common/database';
 import { SortieError } from '@sortie/common/errors';
-import { Job, JobEvent, Progress, State } from '@sortie/common/gen/sortie/job/v1/job';
+import { Job, JobEvent, Progress, State, Worker } from '@sortie/common/gen/sortie/job/v1/job';
 import type { Change, JobRecord } from './job.js';
 
 export interface ListFilter {
@@ -144,6 +144,22 @@ export class Store {
       [jobId, attempt, leaseExpires, progress ? JSON.stringify(Progress.toJSON(progress)) : null, State.STATE_RUNNING],
     );
     return row ? { cancelRequested: row['cancel_requested'] as boolean } : null;
+  }
+
+  /** Notes that a worker is there, and forgets those that have not been heard of since `forget`. */
+  async noteWorker(worker: Worker, now: Date, forget: Date): Promise<void> {
+    await this.database.query(
+      `INSERT INTO workers (name, seen_time, document) VALUES ($1, $2, $3::jsonb)
+       ON CONFLICT (name) DO UPDATE SET seen_time = $2, document = $3::jsonb`,
+      [worker.name, now, JSON.stringify(Worker.toJSON({ ...worker, seenTime: now }))],
+    );
+    await this.database.query('DELETE FROM workers WHERE seen_time < $1', [forget]);
+  }
+
+  /** Workers heard of since `since`, by name. */
+  async workers(since: Date): Promise<Worker[]> {
+    const rows = await this.database.query('SELECT document FROM workers WHERE seen_time >= $1 ORDER BY name', [since]);
+    return rows.map((row) => Worker.fromJSON(row['document']));
   }
 
   /** Events with a higher number than `after`, in order, at most 500. */

@@ -1,5 +1,5 @@
 // The engine child: takes one order over IPC, carries it out, tells the outcome and ends.
-import { run, verify, type EngineFailure, type EngineRun } from '@sortie/native';
+import { preflight, run, verify, type EngineFailure, type EngineRun } from '@sortie/native';
 import type { Order, Report } from './engine.js';
 
 let running: EngineRun | null = null;
@@ -22,6 +22,9 @@ async function carryOut(order: Order): Promise<void> {
       await tell({ kind: 'done', result });
       break;
     }
+    case 'preflight':
+      await tell({ kind: 'done', result: await preflight() });
+      break;
     case 'cancel':
       running?.cancel();
       return;

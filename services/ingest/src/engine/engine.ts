@@ -1,7 +1,9 @@
 // The parent's side of the media engine: a child process without network that sees the input and its own directory only,
 // so that a hostile file or a crash costs one attempt and nothing else.
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { SortieError, type ErrorCode } from '@sortie/common/errors';
 import {
@@ -10,17 +12,23 @@ import {
   type EnginePlan,
   type EngineProgress,
   type EngineResult,
+  type Preflight,
   type VerifiedSegment,
   type VerifyPlan,
 } from '@sortie/native';
+import type { EngineSettings } from '../gpu/settings.js';
 
 /** What the child is asked to do. */
-export type Order = { kind: 'run'; plan: EnginePlan } | { kind: 'verify'; plans: VerifyPlan[] } | { kind: 'cancel' };
+export type Order =
+  | { kind: 'run'; plan: EnginePlan }
+  | { kind: 'verify'; plans: VerifyPlan[] }
+  | { kind: 'preflight' }
+  | { kind: 'cancel' };
 
 /** What the child tells. */
 export type Report =
   | { kind: 'progress'; progress: EngineProgress }
-  | { kind: 'done'; result: EngineResult | VerifiedSegment[][] }
+  | { kind: 'done'; result: EngineResult | VerifiedSegment[][] | Preflight }
   | { kind: 'failed'; code: string; message: string };
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -29,7 +37,9 @@ const nativeDirectory = dirname(dirname(dirname(confinePath)));
 /** Nothing heard for so long means that it hangs: a decoder in a loop, or a disk that does not answer. */
 const stallMs = 120_000;
 const cancelGraceMs = 1_000;
-const stderrBytes = 4_000;
+/** After its answer a child has nothing left to do; a driver that does not let go is not waited for. */
+const endGraceMs = 10_000;
+const stderrLines = 40;
 
 /** The engine's failures as errors of Sortie's list. */
 const codes: Record<EngineFailure['code'], ErrorCode> = {
@@ -41,31 +51,63 @@ const codes: Record<EngineFailure['code'], ErrorCode> = {
   ENCODE_FAILED: 'ENGINE_CRASHED',
   WRITE_FAILED: 'DISK_FULL',
   CANCELLED: 'CANCELLED',
+  GPU_FAILED: 'GPU_FAILED',
   INTERNAL: 'ENGINE_CRASHED',
 };
 
 const codeOf = (code: string): ErrorCode =>
   Object.hasOwn(codes, code) ? codes[code as EngineFailure['code']] : 'ENGINE_CRASHED';
 
+/** Access to the GPU for a child, as the operator set it up. */
+export type GpuAccess = Pick<EngineSettings, 'libraryPath' | 'visibleDevices'>;
+
+interface ChildSettings {
+  /** Files that the child may read besides its own code. */
+  read: readonly string[];
+  /** The only directory that it may write to. */
+  outputDir: string;
+  /** Null keeps the GPU's devices out of its sight. */
+  gpu: GpuAccess | null;
+  stallMs: number;
+  signal: AbortSignal;
+  onProgress: (progress: EngineProgress) => void;
+  /** Lines of the child's stderr: what drivers and sanitizers have to say. */
+  onLine: (line: string) => void;
+}
+
 /** Runs one order in a child of its own. Aborting the signal ends the child within a second. */
-function inChild<Result>(
-  order: Order,
-  input: string[],
-  outputDir: string,
-  signal: AbortSignal,
-  onProgress: (progress: EngineProgress) => void,
-): Promise<Result> {
+function inChild<Result>(order: Order, settings: ChildSettings): Promise<Result> {
+  const { read, outputDir, gpu, signal, onProgress } = settings;
+  const libraries = (gpu?.libraryPath ?? '').split(':').filter((path) => path !== '' && existsSync(path));
   const child = spawn(
     confinePath,
     [
-      ...[...input, here, join(packageDirectory, 'package.json'), nativeDirectory, process.execPath].flatMap((path) => ['--read', path]),
+      ...[...read, ...libraries, here, join(packageDirectory, 'package.json'), nativeDirectory, process.execPath].flatMap((path) => ['--read', path]),
+      ...(gpu ? ['--gpu'] : []),
       '--write', outputDir, '--',
       process.execPath, join(here, 'child.js'),
     ], // prettier-ignore
-    { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], cwd: outputDir, env: { PATH: process.env['PATH'] } },
+    {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      cwd: outputDir,
+      env: {
+        PATH: process.env['PATH'],
+        ...(gpu && {
+          ...(gpu.libraryPath !== '' && { LD_LIBRARY_PATH: gpu.libraryPath }),
+          ...(gpu.visibleDevices !== '' && { CUDA_VISIBLE_DEVICES: gpu.visibleDevices }),
+          // The same numbers in every process, and no cache of compiled kernels that one child could prepare for the next.
+          CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
+          CUDA_CACHE_DISABLE: '1',
+        }),
+      },
+    },
   );
   return new Promise<Result>((resolve, reject) => {
-    let stderr = '';
+    const said: string[] = [];
+    const note = (line: string): void => {
+      said.push(line);
+      if (said.length > stderrLines) said.shift();
+    };
     let answer: Report | null = null;
     let stalled = false;
     let stall: NodeJS.Timeout | undefined;
@@ -76,24 +118,31 @@ function inChild<Result>(
       stall = setTimeout(() => {
         stalled = true;
         child.kill('SIGKILL');
-      }, stallMs);
+      }, settings.stallMs);
     };
     const cancel = (): void => {
       if (child.connected) child.send({ kind: 'cancel' } satisfies Order, () => undefined);
+      clearTimeout(force);
       force = setTimeout(() => child.kill('SIGKILL'), cancelGraceMs);
     };
 
-    child.stderr?.on('data', (data: Buffer) => {
-      stderr = (stderr + data.toString()).slice(-stderrBytes);
-    });
+    if (child.stderr) {
+      createInterface({ input: child.stderr }).on('line', (line) => {
+        note(line);
+        settings.onLine(line);
+      });
+    }
     child.on('message', (message) => {
       const report = message as Report;
       heard();
       if (report.kind === 'progress') onProgress(report.progress);
-      else answer = report;
+      else {
+        answer = report;
+        force ??= setTimeout(() => child.kill('SIGKILL'), endGraceMs);
+      }
     });
     child.on('error', (cause) => {
-      stderr = cause.message;
+      note(cause.message);
     });
     child.on('close', (code, killedBy) => {
       clearTimeout(stall);
@@ -103,12 +152,14 @@ function inChild<Result>(
       else if (answer?.kind === 'done') resolve(answer.result as Result);
       else if (answer?.kind === 'failed') reject(new SortieError(codeOf(answer.code), answer.message));
       else if (stalled) {
-        reject(new SortieError('ENGINE_STALLED', `The media engine made no progress for ${stallMs / 1000} s.`));
+        reject(
+          new SortieError('ENGINE_STALLED', `The media engine made no progress for ${settings.stallMs / 1000} s.`),
+        );
       } else {
         const how = killedBy ?? `exit code ${String(code)}`;
         reject(
           new SortieError('ENGINE_CRASHED', `The media engine ended unexpectedly (${how}).`, {
-            cause: new Error(stderr),
+            cause: new Error(said.join('\n')),
           }),
         );
       }
@@ -116,21 +167,50 @@ function inChild<Result>(
     signal.addEventListener('abort', cancel);
     heard();
     child.send(order, (error) => {
-      if (error) stderr += error.message;
+      if (error) note(error.message);
     });
     if (signal.aborted) cancel();
   });
 }
 
-export const runEngine = (
-  plan: EnginePlan,
-  signal: AbortSignal,
-  onProgress: (progress: EngineProgress) => void,
-): Promise<EngineResult> => inChild({ kind: 'run', plan }, [plan.input], plan.outputDir, signal, onProgress);
+/** The GPU's own access and patience, when the plan names a device. */
+export interface RunEngine {
+  gpu: (GpuAccess & { stallMs: number }) | null;
+  signal: AbortSignal;
+  onProgress: (progress: EngineProgress) => void;
+  onLine: (line: string) => void;
+}
+
+export const runEngine = (plan: EnginePlan, { gpu, signal, onProgress, onLine }: RunEngine): Promise<EngineResult> =>
+  inChild(
+    { kind: 'run', plan },
+    {
+      read: [plan.input],
+      outputDir: plan.outputDir,
+      gpu,
+      stallMs: gpu?.stallMs ?? stallMs,
+      signal,
+      onProgress,
+      onLine,
+    },
+  );
+
+const silent = (): void => undefined;
 
 /** Looks at finished segments, rendition by rendition. */
 export const verifySegments = (
   plans: VerifyPlan[],
   outputDir: string,
   signal: AbortSignal,
-): Promise<VerifiedSegment[][]> => inChild({ kind: 'verify', plans }, [], outputDir, signal, () => undefined);
+): Promise<VerifiedSegment[][]> =>
+  inChild(
+    { kind: 'verify', plans },
+    { read: [], outputDir, gpu: null, stallMs, signal, onProgress: silent, onLine: silent },
+  );
+
+/** Tries every GPU in a child: a driver that crashes or hangs costs nothing but the answer. */
+export const tryGpus = (outputDir: string, gpu: GpuAccess, onLine: (line: string) => void): Promise<Preflight> =>
+  inChild(
+    { kind: 'preflight' },
+    { read: [], outputDir, gpu, stallMs, signal: new AbortController().signal, onProgress: silent, onLine },
+  );

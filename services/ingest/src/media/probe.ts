@@ -22,6 +22,8 @@ export interface ProbedStream {
   sampleAspect: string;
   fieldOrder: string;
   transfer: string;
+  /** Bits of a sample, from the pixel format's name: yuv420p10le has 10, most others 8. */
+  bitDepth: number;
   /** Degrees by which a player turns the picture counter-clockwise, as ffprobe tells it: -90 is a quarter clockwise. */
   rotation: number;
   /** The nine numbers of the display matrix, when there is one. */
@@ -133,6 +135,7 @@ function parseStream(stream: Json): ProbedStream {
     width: number(stream['width']),
     height: number(stream['height']),
     pixelFormat: text(stream['pix_fmt']),
+    bitDepth: Number(/p(\d+)[lb]e$/.exec(text(stream['pix_fmt']))?.[1] ?? 8),
     averageRate: text(stream['avg_frame_rate']),
     realRate: text(stream['r_frame_rate']),
     sampleAspect: text(stream['sample_aspect_ratio']),

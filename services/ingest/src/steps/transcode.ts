@@ -1,6 +1,12 @@
-// Transcoding: one demux and one decode make all rungs, the sound, the poster and the previews.
+// Transcoding: one demux and one decode make all rungs, the sound, the poster and the previews. On a GPU where one works;
+// whatever goes wrong there, the CPU does again, within the same attempt.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SortieError } from '@sortie/common/errors';
+import { Engine } from '@sortie/common/gen/sortie/job/v1/job';
 import type { EnginePlan, EngineProgress, EngineResult } from '@sortie/native';
 import { runEngine } from '../engine/engine.js';
+import { costOf } from '../gpu/cost.js';
 import type { StreamInfo } from '../plan.js';
 import type { ProgressInput, Run } from '../run.js';
 import type { Source } from './start.js';
@@ -10,30 +16,102 @@ const duration = (seconds: number): { seconds: number; nanos: number } => ({
   nanos: Math.round((seconds - Math.floor(seconds)) * 1e9),
 });
 
-/** Share done by media time, by bytes read when the length is unknown; what is left by the pace so far. */
+/** From this share on only the observed pace counts. */
+const trustedShare = 0.1;
+
+export interface Pace {
+  elapsedSeconds: number;
+  /** What the cost model expects for the whole; null without a model. */
+  expectedSeconds: number | null;
+}
+
+/**
+ * Share done by media time, by bytes read when the length is unknown. What is left comes from the pace so far; in the
+ * beginning, when that says little, from the model as well.
+ */
 export function progressOf(
-  { frames, fps, mediaTime, inputBytes }: EngineProgress,
-  info: StreamInfo,
+  { frames, fps, mediaTime, inputBytes }: Omit<EngineProgress, 'engine'>,
+  info: Pick<StreamInfo, 'duration'>,
   sizeBytes: number,
-  elapsedSeconds: number,
+  { elapsedSeconds, expectedSeconds }: Pace,
 ): ProgressInput {
   const share = info.duration !== null ? mediaTime / info.duration : inputBytes / Math.max(1, sizeBytes);
   const fraction = Math.min(1, Math.max(0, share));
+  const observed = fraction > 0.01 ? elapsedSeconds / fraction : null;
+  const trust = Math.min(1, fraction / trustedShare);
+  const whole =
+    observed !== null && expectedSeconds !== null
+      ? trust * observed + (1 - trust) * expectedSeconds
+      : (observed ?? expectedSeconds);
   return {
     fraction,
     frames,
     fps,
     mediaTime: duration(Math.max(0, mediaTime)),
-    remaining: fraction > 0.01 ? duration((elapsedSeconds * (1 - fraction)) / fraction) : undefined,
+    remaining: whole !== null ? duration(whole * (1 - fraction)) : undefined,
   };
 }
 
-export async function transcode(run: Run, source: Source, info: StreamInfo, plan: EnginePlan): Promise<EngineResult> {
+/** One run of the engine, on the plan's device or on the CPU. */
+async function transcodeOn(
+  run: Run,
+  source: Source,
+  info: StreamInfo,
+  plan: EnginePlan,
+  expectedSeconds: number | null,
+): Promise<EngineResult> {
+  const { engine } = run.parts.settings;
   const began = performance.now();
-  const result = await runEngine(plan, run.signal, (progress) =>
-    run.progress(progressOf(progress, info, source.file.sizeBytes, (performance.now() - began) / 1000)),
-  );
+  let told: Promise<void> | undefined;
+  const result = await runEngine(plan, {
+    gpu: plan.device === null ? null : { ...engine, stallMs: engine.gpuStallMs },
+    signal: run.signal,
+    onProgress: (progress) => {
+      told ??= run.encodesOn(progress.engine === 'gpu' ? Engine.ENGINE_GPU : Engine.ENGINE_CPU);
+      // A failure to tell comes out below, with the result.
+      told.catch(() => undefined);
+      const elapsedSeconds = (performance.now() - began) / 1000;
+      run.progress(progressOf(progress, info, source.file.sizeBytes, { elapsedSeconds, expectedSeconds }));
+    },
+    onLine: (line) => run.parts.log.info({ engine: line }, 'the media engine says'),
+  });
+  await told;
+  await run.encodesOn(result.engine === 'gpu' ? Engine.ENGINE_GPU : Engine.ENGINE_CPU);
+  return result;
+}
+
+/** Failures that may be the GPU's or its driver's. Those of the input are the same on the CPU. */
+const gpuFailures: readonly string[] = ['GPU_FAILED', 'ENGINE_CRASHED', 'ENGINE_STALLED'];
+
+async function transcodeOnGpu(
+  run: Run,
+  source: Source,
+  info: StreamInfo,
+  plan: EnginePlan,
+): Promise<EngineResult | null> {
+  const { gpu, cost, release } = await run.parts.gpus.reserve((gpu) => costOf(plan, info.video, gpu), run.signal);
+  try {
+    const frames = info.duration === null ? null : (info.duration * plan.frameRateNum) / plan.frameRateDen;
+    const expected = frames !== null && cost.framesPerSecond !== null ? frames / cost.framesPerSecond : null;
+    return await transcodeOn(run, source, info, { ...plan, device: gpu.device }, expected);
+  } catch (thrown) {
+    run.signal.throwIfAborted();
+    const { code, message } = SortieError.from(thrown);
+    if (!gpuFailures.includes(code)) throw thrown;
+    run.parts.log.warn({ gpu: gpu.name, device: gpu.device, code, err: thrown }, 'the GPU failed; the CPU takes over');
+    run.warn('GPU_FAILED', message);
+    for (const made of ['video', 'audio']) await rm(join(plan.outputDir, made), { recursive: true, force: true });
+    return null;
+  } finally {
+    release();
+  }
+}
+
+export async function transcode(run: Run, source: Source, info: StreamInfo, plan: EnginePlan): Promise<EngineResult> {
+  const onGpu = run.parts.gpus.gpus.length > 0 ? await transcodeOnGpu(run, source, info, plan) : null;
+  const result = onGpu ?? (await transcodeOn(run, source, info, plan, null));
   for (const warning of result.warnings) run.warn('SOURCE_MENDED', warning);
+  for (const warning of result.gpuWarnings) run.warn('GPU_UNUSED', warning);
   const lost = plan.audio.length - result.audio.length;
   if (lost > 0)
     run.warn('AUDIO_UNREADABLE', `${lost} of ${plan.audio.length} sound tracks could not be decoded and are left out.`);

@@ -36,7 +36,7 @@ export async function verify(run: Run, { made, playlists, telemetry, frameRate }
       outputDir: directory,
       initPath,
       segments: segments.map((segment) => segment.path),
-      threads: settings.threads,
+      threads: settings.engine.threads,
     })),
     directory,
     run.signal,

@@ -5,15 +5,13 @@ import type { Run } from '../run.js';
 import type { Source } from './start.js';
 
 export function planVideo(run: Run, source: Source, info: StreamInfo, tracks: readonly ProbedStream[]): VideoPlan {
-  const { preset, threads } = run.parts.settings;
   const plan = videoPlan({
     info,
     tracks,
     words: run.inputs.requestedResolutions,
     input: source.path,
     outputDir: run.parts.directory,
-    preset,
-    threads,
+    settings: run.parts.settings.engine,
   });
   for (const warning of plan.warnings) run.warn('CAPPED_TO_SOURCE', warning);
   return plan;

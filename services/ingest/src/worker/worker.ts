@@ -1,4 +1,4 @@
-// The worker process as a whole: takes jobs from the queue, one at a time, and carries each out under its lease.
+// The worker process as a whole: takes jobs from the queue and carries each out under its lease.
 import { hostname } from 'node:os';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,9 +15,12 @@ import type { Logger } from '@sortie/common/log';
 import { ackWaitMs, connectNats, readWork, workConsumer, type JsMsg } from '@sortie/common/nats';
 import { openStorage, type Storage } from '@sortie/common/storage';
 import { Catalogue } from '../catalogue.js';
+import { GpuPool } from '../gpu/admission.js';
+import { findGpus } from '../gpu/preflight.js';
 import { ingest } from '../pipeline.js';
 import { retrying, Run, StepError, type RunSettings } from '../run.js';
 import { startHeartbeat } from './heartbeat.js';
+import { reportWorker } from './report.js';
 
 export interface WorkerSettings {
   natsUrl: string;
@@ -26,6 +29,8 @@ export interface WorkerSettings {
   /** For files in the making; best on the same file system as the storage. */
   workDirectory: string;
   run: RunSettings;
+  /** Jobs that this process works on at once. */
+  jobs: number;
 }
 
 export interface WorkerProcess {
@@ -44,6 +49,7 @@ interface Parts {
   jobs: JobServiceClient;
   storage: Storage;
   catalogue: Catalogue;
+  gpus: GpuPool;
   log: Logger;
 }
 
@@ -53,18 +59,34 @@ export async function startWorker(settings: WorkerSettings, log: Logger): Promis
   const jobs = new JobServiceClient(settings.jobAddress, clientCredentials(), clientOptions);
   const storage = await openStorage(settings.storage);
   await mkdir(settings.workDirectory, { recursive: true });
-  const parts: Parts = { settings, name, jobs, storage, catalogue: new Catalogue(storage), log };
+  const preflight = await findGpus(settings.run.engine, settings.workDirectory, log);
+  const parts: Parts = {
+    settings,
+    name,
+    jobs,
+    storage,
+    catalogue: new Catalogue(storage),
+    gpus: new GpuPool(preflight.usable),
+    log,
+  };
   const stopping = new AbortController();
-
-  let working: Promise<void> | null = null;
+  const reporting = reportWorker(jobs, name, preflight, stopping.signal, log);
+  const working = new Set<Promise<void>>();
 
   const loop = (async () => {
     while (!stopping.signal.aborted) {
+      if (working.size >= settings.jobs) {
+        await Promise.race(working);
+        continue;
+      }
       try {
         const consumer = await workConsumer(nats);
         const message = await consumer.next({ expires: queueWaitMs });
         if (message && stopping.signal.aborted) message.nak();
-        else if (message) await (working = handle(parts, message, stopping.signal));
+        else if (message) {
+          const work: Promise<void> = handle(parts, message, stopping.signal).finally(() => working.delete(work));
+          working.add(work);
+        }
       } catch (error) {
         if (stopping.signal.aborted) break;
         log.debug({ err: error }, 'the work queue does not answer');
@@ -77,7 +99,8 @@ export async function startWorker(settings: WorkerSettings, log: Logger): Promis
   return {
     stop: async () => {
       stopping.abort(handedBack);
-      await working;
+      await Promise.all(working);
+      await reporting;
       // A waiting pull ends with the connection.
       await nats.close();
       await loop;
@@ -120,7 +143,7 @@ async function take({ jobs, name }: Parts, jobId: string): Promise<StartAttemptR
 }
 
 async function carryOut(
-  { settings, jobs, storage, catalogue }: Parts,
+  { settings, jobs, storage, catalogue, gpus }: Parts,
   { lease, leaseDuration, job }: StartAttemptResponse,
   stopping: AbortSignal,
   log: Logger,
@@ -145,6 +168,7 @@ async function carryOut(
       catalogue,
       directory,
       settings: settings.run,
+      gpus,
       signal,
       log,
     });

@@ -666,6 +666,57 @@ export interface FinishAttemptResponse {
   job: Job | undefined;
 }
 
+/** What one use of a GPU came to when the worker tried it. */
+export interface GpuTrial {
+  works: boolean;
+  /** Why not, and what to do; empty when it works. */
+  reason: string;
+  /** As libavcodec names them; HEVC of ten bits as "hevc10". */
+  codecs: string[];
+  /** Engines on the chip, 0 when unknown. */
+  engines: number;
+}
+
+export interface Gpu {
+  /** CUDA's number. */
+  device: number;
+  name: string;
+  memoryBytes: number;
+  /** Whether jobs run on it: it works, and the operator allows it. */
+  used: boolean;
+  decode: GpuTrial | undefined;
+  scale: GpuTrial | undefined;
+  encode: GpuTrial | undefined;
+}
+
+export interface Worker {
+  /** host/pid */
+  name: string;
+  /** Set by the service. */
+  seenTime:
+    | Date
+    | undefined;
+  /** Version of the NVIDIA driver, empty when unknown. */
+  driver: string;
+  /** Why there is no GPU at all; empty when there is one. */
+  gpuReason: string;
+  gpus: Gpu[];
+}
+
+export interface ReportWorkerRequest {
+  worker: Worker | undefined;
+}
+
+export interface ReportWorkerResponse {
+}
+
+export interface ListWorkersRequest {
+}
+
+export interface ListWorkersResponse {
+  workers: Worker[];
+}
+
 function createBaseJobInputs(): JobInputs {
   return {
     serviceItemId: "",
@@ -4224,6 +4275,681 @@ export const FinishAttemptResponse: MessageFns<FinishAttemptResponse> = {
   },
 };
 
+function createBaseGpuTrial(): GpuTrial {
+  return { works: false, reason: "", codecs: [], engines: 0 };
+}
+
+export const GpuTrial: MessageFns<GpuTrial> = {
+  encode(message: GpuTrial, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.works !== false) {
+      writer.uint32(8).bool(message.works);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    for (const v of message.codecs) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.engines !== 0) {
+      writer.uint32(32).int32(message.engines);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GpuTrial {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGpuTrial();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.works = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.codecs.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.engines = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GpuTrial {
+    return {
+      works: isSet(object.works) ? globalThis.Boolean(object.works) : false,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      codecs: globalThis.Array.isArray(object?.codecs) ? object.codecs.map((e: any) => globalThis.String(e)) : [],
+      engines: isSet(object.engines) ? globalThis.Number(object.engines) : 0,
+    };
+  },
+
+  toJSON(message: GpuTrial): unknown {
+    const obj: any = {};
+    if (message.works !== false) {
+      obj.works = message.works;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.codecs?.length) {
+      obj.codecs = message.codecs;
+    }
+    if (message.engines !== 0) {
+      obj.engines = Math.round(message.engines);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GpuTrial>, I>>(base?: I): GpuTrial {
+    return GpuTrial.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GpuTrial>, I>>(object: I): GpuTrial {
+    const message = createBaseGpuTrial();
+    message.works = object.works ?? false;
+    message.reason = object.reason ?? "";
+    message.codecs = object.codecs?.map((e) => e) || [];
+    message.engines = object.engines ?? 0;
+    return message;
+  },
+};
+
+function createBaseGpu(): Gpu {
+  return { device: 0, name: "", memoryBytes: 0, used: false, decode: undefined, scale: undefined, encode: undefined };
+}
+
+export const Gpu: MessageFns<Gpu> = {
+  encode(message: Gpu, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.device !== 0) {
+      writer.uint32(8).int32(message.device);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.memoryBytes !== 0) {
+      writer.uint32(24).int64(message.memoryBytes);
+    }
+    if (message.used !== false) {
+      writer.uint32(32).bool(message.used);
+    }
+    if (message.decode !== undefined) {
+      GpuTrial.encode(message.decode, writer.uint32(42).fork()).join();
+    }
+    if (message.scale !== undefined) {
+      GpuTrial.encode(message.scale, writer.uint32(50).fork()).join();
+    }
+    if (message.encode !== undefined) {
+      GpuTrial.encode(message.encode, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Gpu {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGpu();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.device = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.memoryBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.used = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.decode = GpuTrial.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.scale = GpuTrial.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.encode = GpuTrial.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Gpu {
+    return {
+      device: isSet(object.device) ? globalThis.Number(object.device) : 0,
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      memoryBytes: isSet(object.memoryBytes)
+        ? globalThis.Number(object.memoryBytes)
+        : isSet(object.memory_bytes)
+        ? globalThis.Number(object.memory_bytes)
+        : 0,
+      used: isSet(object.used) ? globalThis.Boolean(object.used) : false,
+      decode: isSet(object.decode) ? GpuTrial.fromJSON(object.decode) : undefined,
+      scale: isSet(object.scale) ? GpuTrial.fromJSON(object.scale) : undefined,
+      encode: isSet(object.encode) ? GpuTrial.fromJSON(object.encode) : undefined,
+    };
+  },
+
+  toJSON(message: Gpu): unknown {
+    const obj: any = {};
+    if (message.device !== 0) {
+      obj.device = Math.round(message.device);
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.memoryBytes !== 0) {
+      obj.memoryBytes = Math.round(message.memoryBytes);
+    }
+    if (message.used !== false) {
+      obj.used = message.used;
+    }
+    if (message.decode !== undefined) {
+      obj.decode = GpuTrial.toJSON(message.decode);
+    }
+    if (message.scale !== undefined) {
+      obj.scale = GpuTrial.toJSON(message.scale);
+    }
+    if (message.encode !== undefined) {
+      obj.encode = GpuTrial.toJSON(message.encode);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Gpu>, I>>(base?: I): Gpu {
+    return Gpu.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Gpu>, I>>(object: I): Gpu {
+    const message = createBaseGpu();
+    message.device = object.device ?? 0;
+    message.name = object.name ?? "";
+    message.memoryBytes = object.memoryBytes ?? 0;
+    message.used = object.used ?? false;
+    message.decode = (object.decode !== undefined && object.decode !== null)
+      ? GpuTrial.fromPartial(object.decode)
+      : undefined;
+    message.scale = (object.scale !== undefined && object.scale !== null)
+      ? GpuTrial.fromPartial(object.scale)
+      : undefined;
+    message.encode = (object.encode !== undefined && object.encode !== null)
+      ? GpuTrial.fromPartial(object.encode)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseWorker(): Worker {
+  return { name: "", seenTime: undefined, driver: "", gpuReason: "", gpus: [] };
+}
+
+export const Worker: MessageFns<Worker> = {
+  encode(message: Worker, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.seenTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.seenTime), writer.uint32(18).fork()).join();
+    }
+    if (message.driver !== "") {
+      writer.uint32(26).string(message.driver);
+    }
+    if (message.gpuReason !== "") {
+      writer.uint32(34).string(message.gpuReason);
+    }
+    for (const v of message.gpus) {
+      Gpu.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Worker {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorker();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.seenTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.driver = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.gpuReason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.gpus.push(Gpu.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Worker {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      seenTime: isSet(object.seenTime)
+        ? fromJsonTimestamp(object.seenTime)
+        : isSet(object.seen_time)
+        ? fromJsonTimestamp(object.seen_time)
+        : undefined,
+      driver: isSet(object.driver) ? globalThis.String(object.driver) : "",
+      gpuReason: isSet(object.gpuReason)
+        ? globalThis.String(object.gpuReason)
+        : isSet(object.gpu_reason)
+        ? globalThis.String(object.gpu_reason)
+        : "",
+      gpus: globalThis.Array.isArray(object?.gpus) ? object.gpus.map((e: any) => Gpu.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: Worker): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.seenTime !== undefined) {
+      obj.seenTime = message.seenTime.toISOString();
+    }
+    if (message.driver !== "") {
+      obj.driver = message.driver;
+    }
+    if (message.gpuReason !== "") {
+      obj.gpuReason = message.gpuReason;
+    }
+    if (message.gpus?.length) {
+      obj.gpus = message.gpus.map((e) => Gpu.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Worker>, I>>(base?: I): Worker {
+    return Worker.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Worker>, I>>(object: I): Worker {
+    const message = createBaseWorker();
+    message.name = object.name ?? "";
+    message.seenTime = object.seenTime ?? undefined;
+    message.driver = object.driver ?? "";
+    message.gpuReason = object.gpuReason ?? "";
+    message.gpus = object.gpus?.map((e) => Gpu.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseReportWorkerRequest(): ReportWorkerRequest {
+  return { worker: undefined };
+}
+
+export const ReportWorkerRequest: MessageFns<ReportWorkerRequest> = {
+  encode(message: ReportWorkerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.worker !== undefined) {
+      Worker.encode(message.worker, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportWorkerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportWorkerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.worker = Worker.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReportWorkerRequest {
+    return { worker: isSet(object.worker) ? Worker.fromJSON(object.worker) : undefined };
+  },
+
+  toJSON(message: ReportWorkerRequest): unknown {
+    const obj: any = {};
+    if (message.worker !== undefined) {
+      obj.worker = Worker.toJSON(message.worker);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReportWorkerRequest>, I>>(base?: I): ReportWorkerRequest {
+    return ReportWorkerRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportWorkerRequest>, I>>(object: I): ReportWorkerRequest {
+    const message = createBaseReportWorkerRequest();
+    message.worker = (object.worker !== undefined && object.worker !== null)
+      ? Worker.fromPartial(object.worker)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReportWorkerResponse(): ReportWorkerResponse {
+  return {};
+}
+
+export const ReportWorkerResponse: MessageFns<ReportWorkerResponse> = {
+  encode(_: ReportWorkerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportWorkerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportWorkerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ReportWorkerResponse {
+    return {};
+  },
+
+  toJSON(_: ReportWorkerResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReportWorkerResponse>, I>>(base?: I): ReportWorkerResponse {
+    return ReportWorkerResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReportWorkerResponse>, I>>(_: I): ReportWorkerResponse {
+    const message = createBaseReportWorkerResponse();
+    return message;
+  },
+};
+
+function createBaseListWorkersRequest(): ListWorkersRequest {
+  return {};
+}
+
+export const ListWorkersRequest: MessageFns<ListWorkersRequest> = {
+  encode(_: ListWorkersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListWorkersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListWorkersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListWorkersRequest {
+    return {};
+  },
+
+  toJSON(_: ListWorkersRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListWorkersRequest>, I>>(base?: I): ListWorkersRequest {
+    return ListWorkersRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListWorkersRequest>, I>>(_: I): ListWorkersRequest {
+    const message = createBaseListWorkersRequest();
+    return message;
+  },
+};
+
+function createBaseListWorkersResponse(): ListWorkersResponse {
+  return { workers: [] };
+}
+
+export const ListWorkersResponse: MessageFns<ListWorkersResponse> = {
+  encode(message: ListWorkersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.workers) {
+      Worker.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListWorkersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListWorkersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.workers.push(Worker.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListWorkersResponse {
+    return {
+      workers: globalThis.Array.isArray(object?.workers) ? object.workers.map((e: any) => Worker.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ListWorkersResponse): unknown {
+    const obj: any = {};
+    if (message.workers?.length) {
+      obj.workers = message.workers.map((e) => Worker.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListWorkersResponse>, I>>(base?: I): ListWorkersResponse {
+    return ListWorkersResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListWorkersResponse>, I>>(object: I): ListWorkersResponse {
+    const message = createBaseListWorkersResponse();
+    message.workers = object.workers?.map((e) => Worker.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /**
  * The book of jobs. Clients create, read, watch and cancel; workers take attempts and report on them.
  *
@@ -4324,6 +5050,27 @@ export const JobServiceService = {
       Buffer.from(FinishAttemptResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): FinishAttemptResponse => FinishAttemptResponse.decode(value),
   },
+  /** A worker is there, and what it works with; to be said again within a minute. */
+  reportWorker: {
+    path: "/sortie.job.v1.JobService/ReportWorker" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportWorkerRequest): Buffer => Buffer.from(ReportWorkerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportWorkerRequest => ReportWorkerRequest.decode(value),
+    responseSerialize: (value: ReportWorkerResponse): Buffer =>
+      Buffer.from(ReportWorkerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportWorkerResponse => ReportWorkerResponse.decode(value),
+  },
+  /** Workers that were heard of within the last minute, by name. */
+  listWorkers: {
+    path: "/sortie.job.v1.JobService/ListWorkers" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListWorkersRequest): Buffer => Buffer.from(ListWorkersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListWorkersRequest => ListWorkersRequest.decode(value),
+    responseSerialize: (value: ListWorkersResponse): Buffer => Buffer.from(ListWorkersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListWorkersResponse => ListWorkersResponse.decode(value),
+  },
 } as const;
 
 export interface JobServiceServer extends UntypedServiceImplementation {
@@ -4345,6 +5092,10 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   reportStep: handleUnaryCall<ReportStepRequest, ReportStepResponse>;
   /** The attempt is over; the job succeeds, fails, is cancelled or is queued again. */
   finishAttempt: handleUnaryCall<FinishAttemptRequest, FinishAttemptResponse>;
+  /** A worker is there, and what it works with; to be said again within a minute. */
+  reportWorker: handleUnaryCall<ReportWorkerRequest, ReportWorkerResponse>;
+  /** Workers that were heard of within the last minute, by name. */
+  listWorkers: handleUnaryCall<ListWorkersRequest, ListWorkersResponse>;
 }
 
 export interface JobServiceClient extends Client {
@@ -4482,6 +5233,38 @@ export interface JobServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: FinishAttemptResponse) => void,
+  ): ClientUnaryCall;
+  /** A worker is there, and what it works with; to be said again within a minute. */
+  reportWorker(
+    request: ReportWorkerRequest,
+    callback: (error: ServiceError | null, response: ReportWorkerResponse) => void,
+  ): ClientUnaryCall;
+  reportWorker(
+    request: ReportWorkerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReportWorkerResponse) => void,
+  ): ClientUnaryCall;
+  reportWorker(
+    request: ReportWorkerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReportWorkerResponse) => void,
+  ): ClientUnaryCall;
+  /** Workers that were heard of within the last minute, by name. */
+  listWorkers(
+    request: ListWorkersRequest,
+    callback: (error: ServiceError | null, response: ListWorkersResponse) => void,
+  ): ClientUnaryCall;
+  listWorkers(
+    request: ListWorkersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListWorkersResponse) => void,
+  ): ClientUnaryCall;
+  listWorkers(
+    request: ListWorkersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListWorkersResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -1,0 +1,46 @@
+// Tells the Job service, now and then, that this worker is there and what it works with.
+import type { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
+import { call } from '@sortie/common/grpc';
+import type { Logger } from '@sortie/common/log';
+import type { FoundGpus } from '../gpu/preflight.js';
+
+const everyMs = 20_000;
+
+/** Ends when the signal says so. */
+export async function reportWorker(
+  jobs: JobServiceClient,
+  name: string,
+  found: FoundGpus,
+  signal: AbortSignal,
+  log: Logger,
+): Promise<void> {
+  const worker = {
+    name,
+    seenTime: undefined,
+    driver: found.driver,
+    gpuReason: found.reason,
+    gpus: found.gpus.map((gpu) => ({
+      device: gpu.device,
+      name: gpu.name,
+      memoryBytes: gpu.memoryTotal,
+      used: found.usable.includes(gpu),
+      decode: gpu.decode,
+      scale: gpu.scale,
+      encode: gpu.encode,
+    })),
+  };
+  while (!signal.aborted) {
+    await call(jobs.reportWorker.bind(jobs), { worker }).catch((error: unknown) => {
+      log.debug({ err: error }, 'the Job service could not be told about this worker');
+    });
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, everyMs);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+}
