@@ -125,7 +125,56 @@ void collect(Decoder& decoder) {
   av_frame_free(&frame);
 }
 
+/** Size in a key frame's header, which libavcodec's splitters of VP8 and VP9 do not read. False in other frames. */
+bool readSize(cudaVideoCodec codec, const uint8_t* data, int size, int& width, int& height) {
+  if (codec == cudaVideoCodec_VP8) {  // RFC 6386, 9.1
+    if (size < 10 || (data[0] & 1) != 0 || data[3] != 0x9d || data[4] != 0x01 || data[5] != 0x2a) return false;
+    width = (data[6] | data[7] << 8) & 0x3fff;
+    height = (data[8] | data[9] << 8) & 0x3fff;
+    return true;
+  }
+  // VP9 Bitstream & Decoding Process Specification, 6.2: uncompressed_header() of a key frame.
+  int at = 0;
+  const auto bits = [&](int count) {
+    unsigned value = 0;
+    for (; count > 0; --count, ++at) value = value << 1 | (at / 8 < size ? data[at / 8] >> (7 - at % 8) & 1u : 0u);
+    return value;
+  };
+  if (bits(2) != 2) return false;
+  unsigned profile = bits(1);
+  profile |= bits(1) << 1;
+  if (profile == 3) bits(1);
+  if (bits(1)) return false;  // show_existing_frame
+  if (bits(1)) return false;  // not a key frame
+  bits(2);
+  if (bits(24) != 0x498342) return false;
+  if (profile >= 2) bits(1);
+  if (bits(3) != 7) {
+    bits(1);
+    if (profile == 1 || profile == 3) bits(3);
+  } else if (profile == 1 || profile == 3) {
+    bits(1);
+  }
+  width = static_cast<int>(bits(16)) + 1;
+  height = static_cast<int>(bits(16)) + 1;
+  return true;
+}
+
+/** With the headers that the parser alone was given (MPEG-4 in MP4 has them nowhere else). */
+bool openContext(Decoder& decoder, const AVCodecContext& parser) {
+  const AVCodec* codec = avcodec_find_decoder(idOf(decoder.settings.CodecType));
+  decoder.context = avcodec_alloc_context3(codec);
+  decoder.context->thread_count = 1;
+  if (parser.extradata_size > 0) {
+    decoder.context->extradata = static_cast<uint8_t*>(av_mallocz(static_cast<size_t>(parser.extradata_size) + AV_INPUT_BUFFER_PADDING_SIZE));
+    std::memcpy(decoder.context->extradata, parser.extradata, static_cast<size_t>(parser.extradata_size));
+    decoder.context->extradata_size = parser.extradata_size;
+  }
+  return avcodec_open2(decoder.context, codec, nullptr) >= 0;
+}
+
 void drain(Decoder& decoder) {
+  if (!decoder.context) return;
   avcodec_send_packet(decoder.context, nullptr);
   collect(decoder);
   avcodec_flush_buffers(decoder.context);
@@ -168,8 +217,14 @@ bool beginSequence(Parser& parser, const CUVIDEOFORMAT& format) {
 
 bool unit(Parser& parser, const uint8_t* data, int size) {
   const AVCodecParserContext& found = *parser.splitter;
+  const bool vp = parser.settings.CodecType == cudaVideoCodec_VP8 || parser.settings.CodecType == cudaVideoCodec_VP9;
   // MPEG-4's parser leaves the size to the context.
-  const int width = found.width > 0 ? found.width : parser.context->width, height = found.height > 0 ? found.height : parser.context->height;
+  int width = found.width > 0 ? found.width : parser.context->width, height = found.height > 0 ? found.height : parser.context->height;
+  const bool vpKey = vp && readSize(parser.settings.CodecType, data, size, width, height);
+  if (vp && !vpKey && parser.sequence) {
+    width = parser.format.display_area.right;
+    height = parser.format.display_area.bottom;
+  }
   if (width <= 0 || height <= 0) return true;  // nothing is known before the first sequence header
   const int codedWidth = found.coded_width > 0 ? found.coded_width : (width + 15) & ~15;
   const int codedHeight = found.coded_height > 0 ? found.coded_height : (height + 15) & ~15;
@@ -190,7 +245,7 @@ bool unit(Parser& parser, const uint8_t* data, int size) {
                        known.display_area.right != format.display_area.right || known.display_area.bottom != format.display_area.bottom ||
                        known.bit_depth_luma_minus8 != format.bit_depth_luma_minus8;
   if (!parser.sequence || changed) {
-    if (!parser.sequence && !found.key_frame && found.pict_type != AV_PICTURE_TYPE_I && found.key_frame != -1) return true;
+    if (!vp && !parser.sequence && !found.key_frame && found.pict_type != AV_PICTURE_TYPE_I && found.key_frame != -1) return true;
     if (!beginSequence(parser, format)) return false;
   }
   int index = parser.next;
@@ -210,6 +265,7 @@ bool unit(Parser& parser, const uint8_t* data, int size) {
   picture.nNumSlices = 1;
   std::memcpy(picture.CodecSpecific.CodecReserved, &address, sizeof address);
   if (!parser.settings.pfnDecodePicture(parser.settings.pUserData, &picture)) return false;
+  if (vp) parser.inUse.erase(index);  // never reordered, and some are never shown
   return show(parser);
 }
 
@@ -358,9 +414,6 @@ CUresult cuvidCreateDecoder(CUvideodecoder* made, CUVIDDECODECREATEINFO* setting
   if (!codec || settings->ChromaFormat != cudaVideoChromaFormat_420) return answer(kNotSupported);
   auto decoder = std::make_unique<Decoder>();
   decoder->settings = *settings;
-  decoder->context = avcodec_alloc_context3(codec);
-  decoder->context->thread_count = 1;
-  if (avcodec_open2(decoder->context, codec, nullptr) < 0) return answer(kNotSupported);
   decoder->surfaces.resize(settings->ulNumDecodeSurfaces);
   live("video decoders", 1);
   *made = decoder.release();
@@ -390,18 +443,7 @@ CUresult cuvidDecodePicture(CUvideodecoder handle, CUVIDPICPARAMS* picture) {
   beat();
   decoder.parser = handed->parser;
   handed->parser->decoder = &decoder;
-  if (decoder.context->extradata == nullptr && handed->parser->context->extradata_size > 0) {
-    // Headers that were given to the parser alone (MPEG-4 in MP4).
-    AVPacket* header = av_packet_alloc();
-    if (decoder.context->codec_id == AV_CODEC_ID_MPEG4 || decoder.context->codec_id == AV_CODEC_ID_H264 || decoder.context->codec_id == AV_CODEC_ID_HEVC) {
-      av_new_packet(header, handed->parser->context->extradata_size);
-      std::memcpy(header->data, handed->parser->context->extradata, static_cast<size_t>(header->size));
-      avcodec_send_packet(decoder.context, header);
-      collect(decoder);
-    }
-    av_packet_free(&header);
-    decoder.context->extradata = static_cast<uint8_t*>(av_mallocz(AV_INPUT_BUFFER_PADDING_SIZE));  // once
-  }
+  if (!decoder.context && !openContext(decoder, *handed->parser->context)) return answer(kUnknown);
   AVPacket* packet = av_packet_alloc();
   if (av_new_packet(packet, static_cast<int>(handed->size)) < 0) return answer(kUnknown);
   std::memcpy(packet->data, handed->data, handed->size);

@@ -247,12 +247,12 @@ int NvidiaDecoder::beginSequence(const CUVIDEOFORMAT& format) {
 }
 
 void NvidiaDecoder::show(const CUVIDPARSERDISPINFO& picture) {
-  Stamp stamp{AV_NOPTS_VALUE, 0};
+  Stamp stamp{AV_NOPTS_VALUE, 0, false};
   if (const auto found = stamps_.find(picture.timestamp); found != stamps_.end()) {
     stamp = found->second;
     stamps_.erase(found);
   }
-  if (stopped_() || !session_->waitForRoom(stopped_)) return;
+  if (stamp.hidden || stopped_() || !session_->waitForRoom(stopped_)) return;
   CUVIDPROCPARAMS processing{};
   processing.progressive_frame = picture.progressive_frame;
   processing.top_field_first = picture.top_field_first;
@@ -304,8 +304,7 @@ void NvidiaDecoder::parse(const AVPacket* packet) {
     data.payload = packet->data;
     data.payload_size = static_cast<unsigned long>(packet->size);
     data.timestamp = ++packets_;
-    const int64_t pts = packet->pts;
-    stamps_[packets_] = {pts, packet->duration};
+    stamps_[packets_] = {packet->pts, packet->duration, (packet->flags & AV_PKT_FLAG_DISCARD) != 0};
     if (stamps_.size() > kMostStamps) stamps_.erase(stamps_.begin());  // packets that gave no picture
   } else {
     data.flags = CUVID_PKT_ENDOFSTREAM;

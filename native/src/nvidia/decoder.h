@@ -68,6 +68,8 @@ class NvidiaDecoder final : public Decoder {
   struct Stamp {
     int64_t pts;
     int64_t duration;
+    /** Decoded only because others refer to it: it lies before the edit list's beginning (AV_PKT_FLAG_DISCARD). */
+    bool hidden;
   };
 
   static int CUDAAPI onSequence(void* self, CUVIDEOFORMAT* format);
