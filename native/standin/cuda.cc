@@ -239,6 +239,7 @@ const uint8_t* rowOf(const CUDA_MEMCPY2D& copy, size_t y, bool target) {
 }
 
 void copyRows(const CUDA_MEMCPY2D& copy) {
+  if (lost()) return;
   for (size_t y = 0; y < copy.Height; ++y) {
     const uint8_t* from = rowOf(copy, y, false);
     const uint8_t* to = rowOf(copy, y, true);

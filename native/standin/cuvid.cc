@@ -487,6 +487,7 @@ CUresult cuvidMapVideoFrame64(CUvideodecoder handle, int index, unsigned long lo
   const std::shared_ptr<AVFrame> frame(av_frame_clone(decoder.surfaces[static_cast<size_t>(index)].frame), [](AVFrame* gone) { av_frame_free(&gone); });
   const bool bob = settings.DeinterlaceMode != cudaVideoDeinterlaceMode_Weave && !processing->progressive_frame;
   enqueue(processing->output_stream, [=, topFirst = processing->top_field_first != 0, target = *address, row = *pitch] {
+    if (lost()) return;
     if (!inDevice(target, row)) violation("a frame was unmapped before it was written");
     else postProcess(settings, *frame, bob, topFirst, reinterpret_cast<uint8_t*>(target), row);
   });

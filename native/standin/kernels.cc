@@ -39,6 +39,7 @@ std::function<void()> launch(int width, int height, void* given) {
   Parameters parameters;
   std::memcpy(&parameters, given, sizeof parameters);
   return [=] {
+    if (lost()) return;
     check(parameters);
     for (int y = 0; y < height; ++y)
       for (int x = 0; x < width; ++x) {

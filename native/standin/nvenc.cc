@@ -138,6 +138,10 @@ unsigned sampleBytes(NV_ENC_BUFFER_FORMAT format) { return format == NV_ENC_BUFF
 /** The samples as they lie when the stream gets there: NV12 or P010, chroma below luma. */
 void snapshot(Resource& resource, Bytes& into) {
   const size_t bytes = static_cast<size_t>(resource.pitch) * (resource.height + (resource.height + 1) / 2);
+  if (lost()) {
+    into.resize(bytes);
+    return;
+  }
   if (resource.own.empty() && !inDevice(reinterpret_cast<uint64_t>(resource.address), bytes - resource.pitch)) {
     violation("NVENC: the input's memory was freed before it was read");
     return;

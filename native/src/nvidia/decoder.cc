@@ -99,7 +99,12 @@ bool NvdecSession::waitForRoom(const std::function<bool()>& stopped) {
   return true;
 }
 
-void NvdecSession::unmap(unsigned long long frame) {
+void NvdecSession::unmap(unsigned long long frame, const Event& ready) {
+  try {
+    ready.synchronize();
+  } catch (const std::exception&) {
+    // A lost device: there is nothing to wait for.
+  }
   if (frame != 0 && device_->driver.cuCtxPushCurrent_v2(device_->context()) == CUDA_SUCCESS) {
     device_->driver.cuvidUnmapVideoFrame64(decoder_, frame);
     device_->driver.cuCtxPopCurrent_v2(nullptr);
@@ -262,14 +267,15 @@ void NvidiaDecoder::show(const CUVIDPARSERDISPINFO& picture) {
   unsigned long long frame = 0;
   unsigned pitch = 0;
   const CUresult mapped = device_->driver.cuvidMapVideoFrame64(session_->get(), picture.picture_index, &frame, &pitch, &processing);
+  const auto ready = std::make_shared<Event>(device_);
+  // A frame that nobody looked at is given back only when it is written all the same.
   const std::shared_ptr<const void> owner(static_cast<const void*>(nullptr),
-                                          [session = session_, frame = mapped == CUDA_SUCCESS ? frame : 0](const void*) { session->unmap(frame); });
+                                          [session = session_, ready, frame = mapped == CUDA_SUCCESS ? frame : 0](const void*) { session->unmap(frame, *ready); });
   if (isSticky(mapped)) check(mapped, "cuvidMapVideoFrame64");
   if (mapped != CUDA_SUCCESS) {
     ++errors_;
     return;
   }
-  const auto ready = std::make_shared<Event>(device_);
   ready->record(output_.get());
   if (device_->driver.cuvidGetDecodeStatus) {
     CUVIDGETDECODESTATUS status{};

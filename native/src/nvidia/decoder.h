@@ -36,7 +36,8 @@ class NvdecSession {
 
   /** Waits until fewer frames are mapped than can be; false when `stopped` says so. */
   bool waitForRoom(const std::function<bool()>& stopped);
-  void unmap(unsigned long long frame);
+  /** `ready`: when the frame is written. Never throws. */
+  void unmap(unsigned long long frame, const Event& ready);
 
  private:
   const DevicePtr device_;

@@ -84,6 +84,15 @@ void Stream::synchronize() const {
   check(device_->driver.cuStreamSynchronize(stream_), "cuStreamSynchronize");
 }
 
+Settle::~Settle() {
+  if (std::uncaught_exceptions() == before_) return;
+  try {
+    stream_.synchronize();
+  } catch (const std::exception&) {
+    // A lost device runs nothing any more; the first failure is the one that is told.
+  }
+}
+
 Event::Event(DevicePtr device) : device_(std::move(device)) {
   const Device::Current current(*device_);
   check(device_->driver.cuEventCreate(&event_, CU_EVENT_DISABLE_TIMING | CU_EVENT_BLOCKING_SYNC), "cuEventCreate");

@@ -1,6 +1,7 @@
 // One GPU: its primary context, the kernels, and owners for what is made on it.
 #pragma once
 #include <atomic>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -68,6 +69,19 @@ class Stream {
  private:
   const DevicePtr device_;
   CUstream stream_ = nullptr;
+};
+
+/** Waits for the stream when its scope is left by an exception: what was launched may still read what is let go. */
+class Settle {
+ public:
+  explicit Settle(const Stream& stream) : stream_(stream), before_(std::uncaught_exceptions()) {}
+  ~Settle();
+  Settle(const Settle&) = delete;
+  Settle& operator=(const Settle&) = delete;
+
+ private:
+  const Stream& stream_;
+  const int before_;
 };
 
 /** A mark in a stream's work that other streams, or a thread, wait for. */

@@ -112,6 +112,7 @@ SurfacePtr NvidiaScaler::scale(const SurfacePtr& surface) {
   if (!from) throw EngineError(Code::kInternal, "The GPU was given a picture that does not lie on it.");
   const Device::Current current(*device_);
   const auto place = pool_->take();
+  const Settle settle(stream_);
   from->ready().holdUp(stream_.get());
   const bool same = from->planes.width == width_ && from->planes.height == height_ && from->planes.wide == wide_ &&
                     from->colour.range != AVCOL_RANGE_JPEG;

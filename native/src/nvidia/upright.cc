@@ -94,6 +94,7 @@ std::shared_ptr<const DeviceSurface> NvidiaUpright::apply(std::shared_ptr<const 
   const bool turned = rotation_ != 0 || mirror_;
   if (!map && !turned) return source;
   const Device::Current current(*device_);
+  const Settle settle(stream_);
   source->ready().holdUp(stream_.get());
   std::shared_ptr<const DeviceSurface> made = source;
   if (map) made = mapTones(*made);

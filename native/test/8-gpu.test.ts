@@ -1,0 +1,276 @@
+// The NVIDIA path on the driver stand-in: the same media as on the CPU, made without a picture in memory, and every fault
+// that a driver can have. What only hardware can show is for test/gpu-check.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { confinePath, type EnginePlan, type EngineResult } from '../index.js';
+import { onStandin, resultOf, standin, type OnStandin } from './on-standin.js';
+import { scaleReference } from './scale-reference.js';
+import { engine, fresh, joined, make, pictures, planFor, rung, testPicture, tone, x264 } from './support.js';
+
+const native = dirname(dirname(dirname(confinePath)));
+const two = [rung('sd', 320, 180), rung('hd', 640, 360)];
+const onGpu = (file: string, changes: Partial<EnginePlan> = {}): EnginePlan =>
+  planFor(file, { device: 0, rungs: two, ...changes });
+
+/** The stand-in found nothing wrong and nothing left. */
+function clean({ violations, leaks, stderr }: OnStandin): void {
+  assert.is(violations, 0, stderr);
+  assert.is(leaks, 0, stderr);
+}
+
+const shape = ({ rungs, framesEncoded, duration, originPts90k }: EngineResult): unknown => ({
+  framesEncoded,
+  duration,
+  originPts90k,
+  rungs: rungs.map(({ name, frames, segments }) => ({
+    name,
+    frames,
+    cuts: segments.map((s) => [s.start, s.duration]),
+  })),
+});
+
+/** Every picture as planes of 8 bits. */
+function planes(file: string, filters = 'null'): Buffer {
+  return execFileSync('ffmpeg', ['-v', 'error', '-i', file, '-vf', filters, '-fps_mode', 'passthrough', '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-'], { maxBuffer: 1 << 30 }); // prettier-ignore
+}
+
+/** Lowest PSNR of luma, and of both chroma planes, over all pictures of the first file against the second, filtered. */
+function psnr(file: string, other: string, filters: string, format = 'yuv420p'): { luma: number; chroma: number } {
+  const stats = fresh('.psnr');
+  execFileSync('ffmpeg', ['-v', 'fatal', '-i', file, '-i', other, '-lavfi',
+    `[0:v]settb=1/1000,setpts=N,format=${format}[a];[1:v]${filters},settb=1/1000,setpts=N,format=${format}[b];[a][b]psnr=stats_file=${stats}`, '-f', 'null', '-']); // prettier-ignore
+  const lines = execFileSync('cat', [stats]).toString();
+  const worst = (name: string): number => {
+    const found = [...lines.matchAll(new RegExp(`psnr_${name}:(\\S+)`, 'g'))].map(([, value]) =>
+      value === 'inf' ? 99 : Number(value),
+    );
+    assert.ok(found.length > 0 && found.every((value) => value > 0), 'the pictures were compared');
+    return Math.min(...found);
+  };
+  return { luma: worst('y'), chroma: Math.min(worst('u'), worst('v')) };
+}
+
+const firstRung = (plan: EnginePlan, result: EngineResult, index = 0): string => {
+  const made = result.rungs[index];
+  if (!made) throw new Error('no such rung');
+  return joined(plan, made);
+};
+
+test('all on the GPU: cuts, key frames and times are those of the CPU, and no picture comes to memory', async () => {
+  const file = make('.mp4', ...testPicture('640x360', '30000/1001', 9), ...tone(9), ...x264, '-bf', '2');
+  const gpuPlan = onGpu(file);
+  const cpuPlan = planFor(file, { rungs: two });
+  const run = onStandin([gpuPlan]);
+  const gpu = resultOf(run.outcomes[0]);
+  const cpu = await engine(cpuPlan);
+  clean(run);
+  assert.is(gpu.engine, 'gpu');
+  assert.is(gpu.decoder, 'NVDEC');
+  assert.equal(gpu.rungs.map(({ encoder }) => encoder), ['NVENC', 'NVENC']); // prettier-ignore
+  assert.equal(shape(gpu), shape(cpu));
+  gpu.rungs.forEach((_, index) => {
+    const seen = pictures(firstRung(gpuPlan, gpu, index));
+    const expected = pictures(firstRung(cpuPlan, cpu, index));
+    assert.equal(seen.map(({ key }) => key), expected.map(({ key }) => key)); // prettier-ignore
+    // The muxer's clock begins at another decoding time; differences are rounded to microseconds by the reader.
+    assert.ok(seen.every(({ time }, at) => Math.abs(time - (expected[at]?.time ?? -1)) < 1e-5));
+    assert.is(seen.length, gpu.framesDecoded);
+  });
+  // The poster is looked at once and written once, each preview once; luma and chroma each.
+  assert.is(run.counted['planes copied to the host'], 2 * (2 + gpu.previewTimes.length));
+  assert.is(run.counted['pictures encoded'], 2 * gpu.framesDecoded);
+});
+
+test('scaled pictures are those of the description to the last bit, and near libswscale’s', () => {
+  const file = make('.mp4', ...testPicture('640x360', '25', 1), ...x264);
+  const plan = onGpu(file, { rungs: [rung('down', 364, 204), rung('up', 960, 540), rung('same', 640, 360)] });
+  const run = onStandin([plan]);
+  const result = resultOf(run.outcomes[0]);
+  clean(run);
+  const source = planes(file);
+  result.rungs.forEach(({ name, width, height }, index) => {
+    const made = firstRung(plan, result, index);
+    const seen = planes(made);
+    const size = (width * height * 3) / 2;
+    for (const picture of [0, 12]) {
+      const expected = scaleReference(source.subarray(picture * 345_600, (picture + 1) * 345_600), [640, 360], [width, height]); // prettier-ignore
+      assert.is(Buffer.compare(seen.subarray(picture * size, (picture + 1) * size), expected), 0, `${name} ${picture}`);
+    }
+    const scale = `scale=${width}:${height}:flags=bicubic+accurate_rnd:in_h_chr_pos=0:in_v_chr_pos=128:out_h_chr_pos=0:out_v_chr_pos=128`;
+    const { luma, chroma } = psnr(made, file, scale);
+    assert.ok(luma >= 45, `${name}: luma ${luma} dB`);
+    assert.ok(chroma >= 42, `${name}: chroma ${chroma} dB`);
+  });
+});
+
+const x265 = ['-c:v', 'libx265', '-x265-params', 'log-level=none', '-preset', 'ultrafast'];
+const forms: [string, string, string[], Partial<EnginePlan>][] = [
+  ['HEVC of ten bits', '.mp4', [...testPicture('640x360', '25', 2), '-pix_fmt', 'yuv420p10le', ...x265], {}],
+  ['MPEG-2 in TS', '.ts', [...testPicture('640x360', '25', 2), '-c:v', 'mpeg2video', '-b:v', '4M', '-bf', '2'], {}],
+  ['MPEG-4 in MP4', '.mp4', [...testPicture('640x360', '25', 2), '-c:v', 'mpeg4', '-b:v', '4M'], {}],
+  ['VP9 in WebM', '.webm', [...testPicture('320x240', '25', 1), '-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8'], {}],
+  ['odd size', '.webm', [...testPicture('321x241', '25', 1), '-c:v', 'libvpx-vp9', '-b:v', '4M', '-deadline', 'realtime', '-cpu-used', '8'], {}],
+  ['full range', '.mp4', [...testPicture('640x360', '25', 2), '-vf', 'scale=out_range=full', '-pix_fmt', 'yuvj420p', ...x264], {}],
+  ['turned by 90', '.mp4', [...testPicture('640x360', '25', 2), ...x264], { rotation: 90, rungs: [rung('sd', 180, 320)] }],
+  ['turned by 270 and mirrored', '.mp4', [...testPicture('640x360', '25', 2), ...x264], { rotation: 270, mirror: true, rungs: [rung('sd', 180, 320)] }],
+  ['upside down', '.mp4', [...testPicture('640x360', '25', 2), ...x264], { rotation: 180 }],
+  ['HLG', '.mp4', [...testPicture('640x360', '25', 2), '-pix_fmt', 'yuv420p10le', '-color_trc', 'arib-std-b67', '-color_primaries', 'bt2020', '-colorspace', 'bt2020nc', ...x265], {}],
+]; // prettier-ignore
+for (const [name, suffix, args, changes] of forms) {
+  test(`as on the CPU: ${name}`, async () => {
+    const file = make(suffix, ...args);
+    const gpuPlan = onGpu(file, changes);
+    const run = onStandin([gpuPlan]);
+    const gpu = resultOf(run.outcomes[0]);
+    clean(run);
+    assert.is(gpu.decoder, 'NVDEC');
+    assert.equal(gpu.gpuWarnings, []);
+    // Near lossless, so that what differs is not the encoder's.
+    const rungs = gpuPlan.rungs.map((made) => ({ ...made, bitrate: 60e6, maxBitrate: 90e6, bufferSize: 90e6 }));
+    const cpuPlan = planFor(file, { ...changes, rungs });
+    const cpu = await engine(cpuPlan);
+    assert.equal(shape(gpu), shape(cpu));
+    const { luma, chroma } = psnr(firstRung(gpuPlan, gpu), firstRung(cpuPlan, cpu), 'null');
+    assert.ok(luma >= 38, `luma ${luma} dB`);
+    assert.ok(chroma >= 36, `chroma ${chroma} dB`);
+  });
+}
+
+test('HEVC rungs, of eight bits and of ten', () => {
+  const file = make('.mp4', ...testPicture('640x360', '25', 3), '-pix_fmt', 'yuv420p10le', ...x265);
+  const plans = [onGpu(file, { codec: 'hevc' }), onGpu(file, { codec: 'hevc', bitDepth: 10 })];
+  const run = onStandin(plans);
+  clean(run);
+  const [eight, ten] = run.outcomes.map(resultOf);
+  if (!eight || !ten || !plans[0] || !plans[1]) throw new Error('two runs were asked for');
+  assert.match(eight.rungs[0]?.codecs ?? '', /^hvc1\.1\.6\.L\d+\.90$/);
+  assert.match(ten.rungs[0]?.codecs ?? '', /^hvc1\.2\.4\.L\d+\.90$/);
+  assert.is(pictures(firstRung(plans[0], eight)).length, 75);
+  // The largest rung is the source's own size: ten bits come out as they went in.
+  const { luma, chroma } = psnr(firstRung(plans[1], ten, 1), file, 'null', 'yuv420p10le');
+  assert.is(Math.min(luma, chroma), 99);
+});
+
+test('a size that changes in the middle', () => {
+  const parts = ['640x360', '320x240', '640x360'].map((size) => make('.ts', ...testPicture(size, '25', 2), ...x264));
+  const file = fresh('.ts');
+  execFileSync('bash', ['-c', `cat ${parts.join(' ')} > ${file}`]);
+  const run = onStandin([onGpu(file)]);
+  const result = resultOf(run.outcomes[0]);
+  clean(run);
+  assert.is(result.framesEncoded, 150);
+});
+
+const clip = make('.mp4', ...testPicture('640x360', '25', 4), ...tone(4), ...x264, '-bf', '2');
+const named: [string, Record<string, string>, { engine: string; decoder: string; encoders: string[]; why: RegExp | null }][] = [
+  ['no GPU', { NO_DEVICE: '1' }, { engine: 'cpu', decoder: 'libavcodec', encoders: ['libx264', 'libx264'], why: /finds no GPU/ }],
+  ['a driver that does not start', { INIT_ERROR: '999' }, { engine: 'cpu', decoder: 'libavcodec', encoders: ['libx264', 'libx264'], why: /nvidia-uvm/ }],
+  ['kernels that the driver does not take', { PTX_MAX: '3.0' }, { engine: 'cpu', decoder: 'libavcodec', encoders: ['libx264', 'libx264'], why: /UNSUPPORTED_PTX_VERSION/ }],
+  ['no NVENC on the chip', { NO_ENCODER: '1' }, { engine: 'cpu', decoder: 'NVDEC', encoders: ['libx264', 'libx264'], why: /A100, H100 and H200/ }],
+  ['a driver older than the headers', { NVENC_MAX: '0xb0' }, { engine: 'cpu', decoder: 'NVDEC', encoders: ['libx264', 'libx264'], why: /470\.57/ }],
+  ['one session allowed', { SESSIONS: '1' }, { engine: 'cpu', decoder: 'NVDEC', encoders: ['NVENC', 'libx264'], why: /limit of NVENC sessions/ }],
+  ['a stream that NVDEC does not take', { NO_DECODER: '1' }, { engine: 'gpu', decoder: 'libavcodec', encoders: ['NVENC', 'NVENC'], why: /does not decode h264/ }],
+  ['a busy encoder', { BUSY_AT: '30' }, { engine: 'gpu', decoder: 'NVDEC', encoders: ['NVENC', 'NVENC'], why: null }],
+]; // prettier-ignore
+for (const [name, faults, expected] of named) {
+  test(`all rungs come out, and the reason is told: ${name}`, () => {
+    const plan = onGpu(clip);
+    const run = onStandin([plan], faults);
+    const result = resultOf(run.outcomes[0]);
+    clean(run);
+    assert.is(result.engine, expected.engine);
+    assert.is(result.decoder, expected.decoder);
+    assert.equal(result.rungs.map(({ encoder }) => encoder), expected.encoders); // prettier-ignore
+    if (expected.why) assert.match(result.gpuWarnings.join(' '), expected.why);
+    else assert.equal(result.gpuWarnings, []);
+    assert.is(result.framesEncoded, 100);
+    for (const index of [0, 1]) assert.is(pictures(firstRung(plan, result, index)).length, 100);
+  });
+}
+
+test('a device that is lost in the middle ends the run with a code of its own, and hangs nowhere', () => {
+  const run = onStandin([onGpu(clip)], { LOST_AT: '120' });
+  const [outcome] = run.outcomes;
+  assert.ok(outcome && 'code' in outcome);
+  assert.is(outcome.code, 'GPU_FAILED');
+  assert.match(outcome.message, /ILLEGAL_ADDRESS|NVENC/);
+  assert.is(run.violations, 0, run.stderr);
+});
+
+test('memory that runs out is no crash', () => {
+  const run = onStandin([onGpu(clip)], { MEMORY: String(6 << 20) });
+  const [outcome] = run.outcomes;
+  assert.ok(outcome && 'code' in outcome);
+  assert.is(outcome.code, 'GPU_FAILED');
+  assert.match(outcome.message, /OUT_OF_MEMORY/);
+  clean(run);
+});
+
+test('the trial of the GPUs decodes, scales and encodes, and names what does not work', () => {
+  const good = onStandin('preflight', { DEVICES: '2' });
+  clean(good);
+  assert.is(good.preflight?.gpus.length, 2);
+  for (const gpu of good.preflight?.gpus ?? []) {
+    assert.ok(gpu.decode.works && gpu.scale.works && gpu.encode.works, JSON.stringify(gpu));
+    assert.ok(gpu.encode.codecs.includes('hevc10'));
+  }
+  const bad = onStandin('preflight', { NO_ENCODER: '1' }).preflight?.gpus[0];
+  assert.ok(bad?.decode.works && bad.scale.works);
+  assert.match(bad.encode.reason, /H200/);
+  assert.match(onStandin('preflight', { NO_DEVICE: '1' }).preflight?.reason ?? '', /no GPU/);
+});
+
+test('the same pictures at any timing of the device', () => {
+  const plans = () => [onGpu(clip)];
+  const [slow, fast] = [plans(), plans()];
+  const runs = [onStandin(slow, { DELAY_US: '3000', SEED: '7' }), onStandin(fast, { DELAY_US: '0' })];
+  runs.forEach(clean);
+  const [a, b] = runs.map((run) => resultOf(run.outcomes[0]));
+  if (!a || !b || !slow[0] || !fast[0]) throw new Error('two runs were asked for');
+  assert.is(Buffer.compare(planes(firstRung(slow[0], a)), planes(firstRung(fast[0], b))), 0);
+});
+
+test('fifty jobs one after the other leave nothing behind', () => {
+  const short = make('.mp4', ...testPicture('320x180', '25', 1), ...x264);
+  const run = onStandin(Array.from({ length: 50 }, () => onGpu(short, { rungs: [rung('sd', 320, 180)] })));
+  clean(run);
+  assert.is(
+    run.outcomes.map(resultOf).reduce((sum, { framesEncoded }) => sum + framesEncoded, 0),
+    50 * 25,
+  );
+});
+
+const hashes = (file: string): string =>
+  execFileSync('ffmpeg', ['-v', 'error', '-i', file, '-map', '0:v', '-pix_fmt', 'nv12', '-f', 'framehash', '-'])
+    .toString()
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => line.split(',').at(-1)?.trim())
+    .join('\n');
+const independent: [string, string[], string[]][] = [
+  ['h264_nvenc, two B pictures', [], ['-pix_fmt', 'nv12', '-c:v', 'h264_nvenc', '-bf', '2']],
+  ['h264_nvenc, lookahead', [], ['-pix_fmt', 'nv12', '-c:v', 'h264_nvenc', '-rc-lookahead', '10', '-bf', '3']],
+  ['hevc_nvenc', [], ['-pix_fmt', 'nv12', '-c:v', 'hevc_nvenc', '-bf', '2']],
+  ['h264_cuvid to h264_nvenc on the GPU', ['-hwaccel', 'cuda', '-hwaccel_output_format', 'cuda', '-c:v', 'h264_cuvid'], ['-c:v', 'h264_nvenc']],
+  ['h264_cuvid to hevc_nvenc on the GPU', ['-hwaccel', 'cuda', '-hwaccel_output_format', 'cuda', '-c:v', 'h264_cuvid'], ['-c:v', 'hevc_nvenc']],
+]; // prettier-ignore
+for (const [name, before, after] of independent) {
+  test(`Debian’s ffmpeg runs on the stand-in: ${name}`, () => {
+    const made = fresh('.mp4');
+    const ffmpeg = spawnSync(standin, ['ffmpeg', '-v', 'error', '-y', ...before, '-i', clip, '-an', ...after, made], {
+      encoding: 'utf8',
+    });
+    assert.is(ffmpeg.status, 0, ffmpeg.stderr);
+    assert.match(ffmpeg.stderr, /end: 0 violations, 0 leaks/);
+    assert.is(hashes(made), hashes(clip));
+  });
+}
+
+test('the kernels’ header is of these sources', () => {
+  const check = spawnSync(join(native, 'src/nvidia/generate-ptx'), ['--check'], { encoding: 'utf8' });
+  assert.is(check.status, 0, check.stderr);
+});
+
+test.run();
