@@ -83,6 +83,15 @@ test('on the CPU the transcode says so with a code of ours', () => {
   assert.equal(message, { text: 'Transcoding with CPU', code: 9159 });
 });
 
+test('a GPU that failed is told right after the transcode that the CPU made', () => {
+  const steps = [run(Step.STEP_TRANSCODE, 3, { engine: Engine.ENGINE_CPU }), run(Step.STEP_EXTRACT_KLV, 6)];
+  const warnings = [{ code: 'GPU_FAILED', message: 'it was lost.' }];
+  assert.equal(
+    messagesOf(job({ steps, warnings })).map(({ code }) => code),
+    [9159, 9160, 160],
+  );
+});
+
 test('a job in the middle has the steps so far and no results', () => {
   const steps = [run(Step.STEP_START, 3), run(Step.STEP_PROBE_VIDEO, 5, { state: StepState.STEP_STATE_RUNNING })];
   const document = jobDocument(job({ state: State.STATE_RUNNING, steps }), false);

@@ -18,7 +18,8 @@ export interface JobView {
       progress: number;
       currentStep: { text: string; fraction: number | null; fps: number; remainingSeconds: number | null } | null;
       error: { message: string } | null;
-      warnings: { message: string }[];
+      warnings: { code: string; message: string }[];
+      attempts: { number: number; worker: string }[];
     };
   };
 }

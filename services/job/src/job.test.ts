@@ -103,6 +103,20 @@ test('reporting a step twice writes nothing the second time', () => {
   );
 });
 
+test('a running step may change its engine, in its place', () => {
+  const begun = { ...report(Step.STEP_TRANSCODE, StepState.STEP_STATE_RUNNING), engine: Engine.ENGINE_GPU };
+  const onGpu = reportStep(running().record, begun, at(2), policy);
+  const onCpu = reportStep(onGpu.record, { ...begun, engine: Engine.ENGINE_CPU }, at(3), policy);
+  assert.equal(
+    onCpu.record.job.steps.map(({ engine, sequence }) => [engine, sequence]),
+    [[Engine.ENGINE_CPU, onGpu.record.job.steps[0]?.sequence]],
+  );
+  assert.equal(
+    onCpu.events.map((event) => event.fact?.$case),
+    ['stepBegan'],
+  );
+});
+
 test('a stale lease is refused everywhere', () => {
   const { record } = running();
   refuses('LEASE_LOST', () =>

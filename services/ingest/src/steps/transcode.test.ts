@@ -1,0 +1,25 @@
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { progressOf } from './transcode.js';
+
+const at = (mediaTime: number, elapsedSeconds: number, expectedSeconds: number | null): number | undefined => {
+  const { remaining } = progressOf({ frames: 1, fps: 1, mediaTime, inputBytes: 0 }, { duration: 100 }, 1000, { elapsedSeconds, expectedSeconds }); // prettier-ignore
+  return remaining && remaining.seconds + remaining.nanos / 1e9;
+};
+
+const table: [string, number, number, number | null, number | undefined][] = [
+  ['nothing is known in the beginning', 0, 0, null, undefined],
+  ['the model tells in the beginning', 0, 0, 50, 50],
+  ['the pace tells, once there is one', 50, 40, 10, 40],
+  ['both tell between', 5, 10, 100, 142.5], // half of 200 by the pace, half of 100 by the model, and 95 % left
+];
+for (const [name, media, elapsed, expected, remaining] of table) {
+  test(`time left: ${name}`, () => assert.is(at(media, elapsed, expected), remaining));
+}
+
+test('a file that does not tell its length is measured by its bytes', () => {
+  const { fraction } = progressOf({ frames: 1, fps: 1, mediaTime: 3, inputBytes: 250 }, { duration: null }, 1000, { elapsedSeconds: 1, expectedSeconds: null }); // prettier-ignore
+  assert.is(fraction, 0.25);
+});
+
+test.run();
