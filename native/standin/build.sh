@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 out="${OUT:-build}"
 mkdir -p "$out"
-stamp="$(cat ./*.cc ./*.h ../src/nvidia/kernels.cu ../src/nvidia/p*.h ../src/tonemap-table.h build.sh 2>/dev/null "$0" | sha256sum | cut -d' ' -f1) ${FLAGS:-}"
+stamp="$(cat ./*.cc ./*.h ../src/nvidia/kernels.cu ../src/nvidia/p*.h ../src/tonemap-table.h build.sh | sha256sum | cut -d' ' -f1) ${FLAGS:-}"
 if [ "$(cat "$out/stamp" 2>/dev/null)" != "$stamp" ]; then
   read -ra extra <<< "${FLAGS:-}"
   compile=(g++ -std=c++17 -O2 -g1 -fPIC -shared -Wall -Wextra -Wno-missing-field-initializers -ffp-contract=off -I../src "${extra[@]}")
