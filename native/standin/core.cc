@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <ctime>
 
 #include <atomic>
 #include <chrono>
@@ -99,6 +100,21 @@ void violation(const char* format, ...) {
   std::fprintf(stderr, "[standin] VIOLATION: %s\n", text);
   book().violated();
   if (!setting("ABORT").empty()) std::abort();
+}
+
+namespace {
+thread_local int working = 0;
+long threadMicroseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec * 1'000'000L + now.tv_nsec / 1000;
+}
+}  // namespace
+
+// Work on the default stream lies inside a call that works itself: only the outermost counts.
+Work::Work() : begun_(working++ == 0 ? threadMicroseconds() : 0) {}
+Work::~Work() {
+  if (--working == 0) count("microseconds of the device", threadMicroseconds() - begun_);
 }
 
 void live(const char* kind, int change) { book().live(kind, change); }

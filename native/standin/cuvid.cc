@@ -443,6 +443,7 @@ CUresult cuvidDecodePicture(CUvideodecoder handle, CUVIDPICPARAMS* picture) {
   beat();
   decoder.parser = handed->parser;
   handed->parser->decoder = &decoder;
+  const Work counted;
   if (!decoder.context && !openContext(decoder, *handed->parser->context)) return answer(kUnknown);
   AVPacket* packet = av_packet_alloc();
   if (av_new_packet(packet, static_cast<int>(handed->size)) < 0) return answer(kUnknown);

@@ -23,6 +23,18 @@ void count(const char* what, long amount = 1);
 std::string setting(const char* key);
 long number(const char* key, long otherwise);
 
+/** The time that the device would have spent, not its user: CPU time of this thread until the scope's end is counted. */
+class Work {
+ public:
+  Work();
+  ~Work();
+  Work(const Work&) = delete;
+  Work& operator=(const Work&) = delete;
+
+ private:
+  long begun_;
+};
+
 CUcontext currentContext();
 /** 0, or the error that every call returns once the device is lost (CUDA_ERROR_ILLEGAL_ADDRESS is sticky). */
 int lost();

@@ -52,7 +52,10 @@ void Stream::run() {
     const uint64_t chance = random_ >> 33;
     lock.unlock();
     if (most > 0 && chance % 4 == 0) std::this_thread::sleep_for(std::chrono::microseconds(chance / 4 % static_cast<uint64_t>(most)));
-    work();
+    {
+      const Work counted;
+      work();
+    }
     lock.lock();
     busy_ = false;
     changed_.notify_all();
@@ -84,6 +87,7 @@ void enqueue(CUstream stream, std::function<void()> work) {
     return;
   }
   waitForBlockingStreams();
+  const Work counted;
   work();
 }
 

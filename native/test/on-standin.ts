@@ -18,6 +18,8 @@ export type Outcome = { result: EngineResult; engines: string[] } | { code: stri
 
 export interface OnStandin {
   outcomes: Outcome[];
+  /** Resident memory of the process after each run, MiB. */
+  memory: number[];
   preflight: Preflight | null;
   /** What the stand-in counted. */
   violations: number;
@@ -51,7 +53,7 @@ export function onStandin(
     Number(amount),
   ]);
   return {
-    ...(JSON.parse(readFileSync(answer, 'utf8')) as Pick<OnStandin, 'outcomes' | 'preflight'>),
+    ...(JSON.parse(readFileSync(answer, 'utf8')) as Pick<OnStandin, 'outcomes' | 'memory' | 'preflight'>),
     violations: Number(report?.[1] ?? 0),
     leaks: Number(report?.[2] ?? 0),
     counted: Object.fromEntries(counted) as Record<string, number>,
@@ -80,6 +82,10 @@ const [, script, orders, answer] = process.argv;
 if (script === self && orders !== undefined && answer !== undefined) {
   const asked = JSON.parse(readFileSync(orders, 'utf8')) as EnginePlan[] | 'preflight';
   const outcomes: Outcome[] = [];
-  if (asked !== 'preflight') for (const plan of asked) outcomes.push(await carryOut(plan));
-  writeFileSync(answer, JSON.stringify({ outcomes, preflight: asked === 'preflight' ? await preflight() : null }));
+  const memory: number[] = [];
+  for (const plan of asked === 'preflight' ? [] : asked) {
+    outcomes.push(await carryOut(plan));
+    memory.push(process.memoryUsage.rss() / 2 ** 20);
+  }
+  writeFileSync(answer, JSON.stringify({ outcomes, memory, preflight: asked === 'preflight' ? await preflight() : null }));
 }

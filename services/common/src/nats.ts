@@ -7,7 +7,6 @@ import {
   NatsError,
   RetentionPolicy,
   StorageType,
-  type Consumer,
   type JsMsg,
   type NatsConnection,
 } from 'nats';
@@ -67,8 +66,19 @@ export async function ringForWork(connection: NatsConnection, jobId: string): Pr
   }
 }
 
-export const workConsumer = (connection: NatsConnection): Promise<Consumer> =>
-  connection.jetstream().consumers.get(stream, workers);
+/** The next message for a worker, or null when none came within `waitMs` (at least 1000). Rejects while NATS is away. */
+export async function nextWork(connection: NatsConnection, waitMs: number): Promise<JsMsg | null> {
+  const consumer = await connection.jetstream().consumers.get(stream, workers);
+  const messages = await consumer.fetch({ max_messages: 1, expires: waitMs });
+  // A request that is open while the server restarts is forgotten there, and the client would wait for its end for ever.
+  const limit = setTimeout(() => void messages.close(), waitMs + 1_000);
+  try {
+    for await (const message of messages) return message;
+    return null;
+  } finally {
+    clearTimeout(limit);
+  }
+}
 
 export const readWork = (message: JsMsg): WorkMessage => WorkMessage.decode(message.data);
 

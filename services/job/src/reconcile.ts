@@ -2,7 +2,7 @@
 // live lease is put back on its way from here.
 import { State } from '@sortie/common/gen/sortie/job/v1/job';
 import type { Logger } from '@sortie/common/log';
-import { ringForWork, type NatsConnection } from '@sortie/common/nats';
+import { ensureWorkQueue, ringForWork, type NatsConnection } from '@sortie/common/nats';
 import { expireLease, type Policy } from './job.js';
 import type { Outbox } from './outbox.js';
 import type { Store } from './store.js';
@@ -42,7 +42,11 @@ export function startReconciler(
 
   const loop = (async () => {
     while (!stopped) {
-      await round().catch((error: unknown) => log.warn({ err: error }, 'reconciling failed; it goes on'));
+      await round().catch(async (error: unknown) => {
+        log.warn({ err: error }, 'reconciling failed; it goes on');
+        // A NATS server that died before its disk had everything may come back without the queue.
+        await ensureWorkQueue(nats).catch(() => undefined);
+      });
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, intervalMs);
         wake = () => {

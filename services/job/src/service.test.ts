@@ -24,7 +24,7 @@ import {
 } from '@sortie/common/gen/sortie/job/v1/job';
 import { call, clientCredentials } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
-import { connectNats, readWork, workConsumer, type NatsConnection } from '@sortie/common/nats';
+import { connectNats, nextWork, readWork, type NatsConnection } from '@sortie/common/nats';
 import { startNats, type TestNats } from '@sortie/common/testing/nats';
 import { startPostgres, type TestPostgres } from '@sortie/common/testing/postgres';
 import { suite } from 'uvu';
@@ -162,10 +162,9 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
 
   it('a created job is in the work queue, and stays away from a second worker', async (context) => {
     const job = await create(context);
-    const consumer = await workConsumer(context.nats);
     let found = false;
     await until(async () => {
-      const message = await consumer.next({ expires: 1000 });
+      const message = await nextWork(context.nats, 1000);
       if (message) {
         found ||= readWork(message).jobId === job.jobId;
         message.ack();
@@ -283,10 +282,9 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     const { jobId } = await create(context);
     const manager = await context.nats.jetstreamManager();
     await manager.streams.purge('SORTIE_JOBS');
-    const consumer = await workConsumer(context.nats);
     let found = false;
     await until(async () => {
-      const message = await consumer.next({ expires: 1500 });
+      const message = await nextWork(context.nats, 1500);
       message?.ack();
       found ||= message !== null && readWork(message).jobId === jobId;
       return found;
@@ -299,8 +297,7 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     await context.natsServer.start();
     let found = false;
     await until(async () => {
-      const consumer = await workConsumer(context.nats).catch(() => null);
-      const message = await consumer?.next({ expires: 1500 }).catch(() => null);
+      const message = await nextWork(context.nats, 1500).catch(() => null);
       message?.ack();
       found ||= message != null && readWork(message).jobId === jobId;
       return found;

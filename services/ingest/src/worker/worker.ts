@@ -12,7 +12,7 @@ import {
 } from '@sortie/common/gen/sortie/job/v1/job';
 import { call, clientCredentials, clientOptions } from '@sortie/common/grpc';
 import type { Logger } from '@sortie/common/log';
-import { ackWaitMs, connectNats, readWork, workConsumer, type JsMsg } from '@sortie/common/nats';
+import { ackWaitMs, connectNats, nextWork, readWork, type JsMsg } from '@sortie/common/nats';
 import { openStorage, type Storage } from '@sortie/common/storage';
 import { Catalogue } from '../catalogue.js';
 import { GpuPool } from '../gpu/admission.js';
@@ -80,8 +80,7 @@ export async function startWorker(settings: WorkerSettings, log: Logger): Promis
         continue;
       }
       try {
-        const consumer = await workConsumer(nats);
-        const message = await consumer.next({ expires: queueWaitMs });
+        const message = await nextWork(nats, queueWaitMs);
         if (message && stopping.signal.aborted) message.nak();
         else if (message) {
           const work: Promise<void> = handle(parts, message, stopping.signal).finally(() => working.delete(work));
