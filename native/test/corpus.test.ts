@@ -1,11 +1,12 @@
 // Every file of a folder of real and hostile videos (SORTIE_MEDIA), and a few of our own always, through the engine: it
 // ends, in a known way.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { run, verify, type EngineFailure, type EnginePlan } from '../index.js';
-import { fresh, make, planFor, rung, testPicture, tone, x264 } from './support.js';
+import { run, verify, type EngineFailure, type EnginePlan, type EngineResult } from '../index.js';
+import { onStandin } from './on-standin.js';
+import { folder, fresh, make, planFor, rung, testPicture, tone, x264 } from './support.js';
 
 const media = process.env['SORTIE_MEDIA'];
 const limitMs = 120_000;
@@ -29,6 +30,9 @@ function planOf(path: string): EnginePlan {
     return { ...planFor(sound, wanted), input: path, demuxer: path.endsWith('.ts') ? 'mpegts' : 'mov' };
   }
 }
+
+/** What the CPU made of the files that it could make something of. */
+const made: { name: string; plan: EnginePlan; result: EngineResult }[] = [];
 
 for (const path of videos) {
   const name = basename(path);
@@ -57,6 +61,7 @@ for (const path of videos) {
           assert.ok(Math.abs(segment.firstPts - (rendition.segments[index]?.start ?? -1)) < 1e-6);
         }
       }
+      made.push({ name, plan, result });
       told = `${result.framesDecoded} pictures, ${result.duration.toFixed(3)} s, origin ${result.originPts90k}, ${result.audio.length} sound, ${result.decodeErrors} damaged ${result.warnings.join(' ')}`;
     } catch (thrown) {
       if (thrown instanceof assert.Assertion) throw thrown;
@@ -69,5 +74,28 @@ for (const path of videos) {
     if (process.env['SORTIE_MEDIA_TELL']) console.log(`${name}: ${told}`);
   });
 }
+
+test('the corpus on the GPU (driver stand-in): the same pictures and cuts', () => {
+  const run = onStandin(made.map(({ plan }) => ({ ...plan, device: 0, outputDir: mkdtempSync(join(folder, 'gpu-')) })));
+  assert.is(run.violations, 0, run.stderr);
+  assert.is(run.leaks, 0, run.stderr);
+  let same = 0;
+  made.forEach(({ name, result }, index) => {
+    const outcome = run.outcomes[index];
+    assert.ok(outcome && 'result' in outcome, `${name}: ${JSON.stringify(outcome)}`);
+    const gpu = outcome.result;
+    assert.equal(gpu.rungs.map(({ encoder }) => encoder), ['NVENC', 'NVENC'], name); // prettier-ignore
+    const shape = ({ framesEncoded, rungs }: EngineResult): unknown => [
+      framesEncoded,
+      rungs.map(({ segments }) => segments.map((s) => [s.start, s.duration])),
+    ];
+    if (JSON.stringify(shape(gpu)) === JSON.stringify(shape(result))) return void same++;
+    // Of damaged pictures NVDEC's parser and libavcodec keep different ones.
+    assert.ok(result.decodeErrors + gpu.decodeErrors > 0, `${name}: ${gpu.framesEncoded} of ${result.framesEncoded}`);
+    if (process.env['SORTIE_MEDIA_TELL'])
+      console.log(`${name} on the GPU: ${gpu.framesEncoded} pictures of ${result.framesEncoded}`);
+  });
+  assert.ok(same >= made.length * 0.9, `${same} of ${made.length}`);
+});
 
 test.run();
