@@ -87,5 +87,8 @@ if (script === self && orders !== undefined && answer !== undefined) {
     outcomes.push(await carryOut(plan));
     memory.push(process.memoryUsage.rss() / 2 ** 20);
   }
-  writeFileSync(answer, JSON.stringify({ outcomes, memory, preflight: asked === 'preflight' ? await preflight() : null }));
+  writeFileSync(
+    answer,
+    JSON.stringify({ outcomes, memory, preflight: asked === 'preflight' ? await preflight() : null }),
+  );
 }
