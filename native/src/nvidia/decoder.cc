@@ -46,8 +46,12 @@ cudaVideoCodec supportedCodec(const Device& device, const AVCodecParameters& str
   const DecoderCaps caps = decoderCaps(device, *codec, cudaVideoChromaFormat_420, depth);
   if (!caps.supported)
     throw Unavailable("this GPU's NVDEC does not decode " + std::string(avcodec_get_name(stream.codec_id)) + " of " + std::to_string(depth) + " bits");
-  if (stream.width > caps.maxWidth || stream.height > caps.maxHeight)
-    throw Unavailable("this GPU's NVDEC takes up to " + std::to_string(caps.maxWidth) + "x" + std::to_string(caps.maxHeight) + " pixels");
+  const int64_t macroblocks = static_cast<int64_t>((stream.width + 15) / 16) * ((stream.height + 15) / 16);
+  if (stream.width > caps.maxWidth || stream.height > caps.maxHeight || macroblocks > caps.maxMacroblocks)
+    throw Unavailable("this GPU's NVDEC takes up to " + std::to_string(caps.maxWidth) + "x" + std::to_string(caps.maxHeight) + " pixels and " +
+                      std::to_string(caps.maxMacroblocks) + " macroblocks");
+  if (stream.width < caps.minWidth || stream.height < caps.minHeight)
+    throw Unavailable("this GPU's NVDEC takes no picture smaller than " + std::to_string(caps.minWidth) + "x" + std::to_string(caps.minHeight) + " pixels");
   return *codec;
 }
 
@@ -75,7 +79,8 @@ DecoderCaps decoderCaps(const Device& device, cudaVideoCodec codec, cudaVideoChr
   ask.eChromaFormat = chroma;
   ask.nBitDepthMinus8 = static_cast<unsigned>(bitDepth - 8);
   check(device.driver.cuvidGetDecoderCaps(&ask), "cuvidGetDecoderCaps");
-  return {ask.bIsSupported != 0, ask.nNumNVDECs, static_cast<int>(ask.nMaxWidth), static_cast<int>(ask.nMaxHeight)};
+  return {ask.bIsSupported != 0, ask.nNumNVDECs, ask.nMinWidth, ask.nMinHeight, static_cast<int>(ask.nMaxWidth), static_cast<int>(ask.nMaxHeight),
+          static_cast<int64_t>(ask.nMaxMBCount)};
 }
 
 NvdecSession::NvdecSession(DevicePtr device, CUVIDDECODECREATEINFO settings) : device_(std::move(device)), most_(settings.ulNumOutputSurfaces) {

@@ -18,7 +18,8 @@ namespace sortie::nvidia {
 struct DecoderCaps {
   bool supported = false;
   int engines = 0;
-  int maxWidth = 0, maxHeight = 0;
+  int minWidth = 0, minHeight = 0, maxWidth = 0, maxHeight = 0;
+  int64_t maxMacroblocks = 0;
 };
 /** Throws GPU_FAILED only when the device itself fails. */
 DecoderCaps decoderCaps(const Device& device, cudaVideoCodec codec, cudaVideoChromaFormat chroma, int bitDepth);
