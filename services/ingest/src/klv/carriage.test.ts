@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { crc32 } from '../mpegts/psi.js';
 import { ptsDifference } from '../mpegts/pes.js';
 import { encodePacket } from './encode.js';
+import { KlvPacket } from './packet.js';
 import { KlvReader, type TimedPacket } from './read.js';
 import { Timeline } from './time.js';
 
@@ -91,7 +92,7 @@ function read(bytes: Buffer, chunk = bytes.length): { packets: TimedPacket[]; re
 }
 
 const numbers = (packets: readonly TimedPacket[]): unknown[] =>
-  packets.map((packet) => [packet.checksum, (packet.timestamp_us as number) - 1_700_000_000_000_000]);
+  packets.map((packet) => [packet.packet.checksum, (packet.packet.timestamp as number) - 1_700_000_000_000_000]);
 const expect = (count: number): unknown[] => Array.from({ length: count }, (_, index) => ['ok', index]);
 const sync = (count = 6): Stream => {
   const stream = new Stream().tables([
@@ -199,7 +200,7 @@ test('junk before and inside, and lost packets, cost only what they hit', () => 
   const dirty = Buffer.concat([junk, clean.subarray(0, 188 * 6), junk, clean.subarray(188 * 6)]);
   const found = read(dirty);
   assert.ok(found.packets.length >= 7);
-  assert.ok(found.packets.every((packet) => packet.checksum === 'ok'));
+  assert.ok(found.packets.every((packet) => packet.packet.checksum === 'ok'));
   assert.is(found.reader.report.transport?.junkBytes, 2 * junk.length);
   const lossy = new Stream().tables([[0x15, klvPid]]);
   for (let index = 0; index < 6; index++)
@@ -212,7 +213,7 @@ test('junk before and inside, and lost packets, cost only what they hit', () => 
   lossy.packets.splice(4, 1);
   const lost = read(lossy.bytes());
   assert.ok((lost.reader.report.transport?.continuityErrors ?? 0) > 0);
-  assert.is(lost.packets.filter((packet) => packet.checksum !== 'ok').length, 0);
+  assert.is(lost.packets.filter((packet) => packet.packet.checksum !== 'ok').length, 0);
   assert.ok(lost.packets.length >= 20);
 });
 
@@ -228,7 +229,7 @@ test('timestamps wrap', () => {
   assert.is(ptsDifference(10, 2 ** 33 - 20), 30);
   assert.is(ptsDifference(2 ** 33 - 20, 10), -30);
   const timeline = new Timeline([{ mediaTime: 0, pts90k: 2 ** 33 - 90_000 }]);
-  assert.equal(timeline.timeOf({ i: 0, kind: '', bytes: 0, items: [], pts: 90_000 }), { time: 2, timeRule: 'pts' });
+  assert.equal(timeline.timeOf({ packet: new KlvPacket('', 0), i: 0, pts: 90_000 }), { time: 2, timeRule: 'pts' });
 });
 
 test('after a jump of the clock, packets go with the picture', () => {
@@ -236,7 +237,7 @@ test('after a jump of the clock, packets go with the picture', () => {
     { mediaTime: 0, pts90k: 900_000 },
     { mediaTime: 10, pts90k: 90_000_000 },
   ]);
-  const at = (pts: number): number | null => timeline.timeOf({ i: 0, kind: '', bytes: 0, items: [], pts }).time;
+  const at = (pts: number): number | null => timeline.timeOf({ packet: new KlvPacket('', 0), i: 0, pts }).time;
   assert.equal([at(900_000), at(990_000), at(90_000_000), at(90_090_000)], [0, 1, 10, 11]);
 });
 
@@ -253,7 +254,7 @@ test('raw packets between junk, with lengths in any form', () => {
   for (let at = 0; at < bytes.length; at += 7) packets.push(...reader.push(bytes.subarray(at, at + 7)));
   packets.push(...reader.end());
   assert.equal(
-    packets.map((packet) => packet.timestamp_us),
+    packets.map((packet) => packet.packet.timestamp),
     [0, 1, 2].map((index) => 1_700_000_000_000_000 + index),
   );
   assert.is(reader.report.truncated, 1);

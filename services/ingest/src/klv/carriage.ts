@@ -2,7 +2,7 @@
 // there and not by what the stream type promises: both are mislabelled in the field.
 import type { PesPacket } from '../mpegts/reader.js';
 import { Framer } from './framing.js';
-import { labelStart } from './labels.js';
+import { labelStart } from './label.js';
 
 export interface FramedPacket {
   bytes: Buffer;

@@ -2,9 +2,13 @@
 
 /** Over all bytes but the last two of a whole packet, key and lengths included. */
 export function runningSum(bytes: Buffer, start: number, end: number): number {
-  let sum = 0;
-  for (let index = start; index < end; index++) {
-    sum += (bytes[index] ?? 0) << (((index - start) & 1) === 0 ? 8 : 0);
+  let high = 0;
+  let low = 0;
+  let at = start;
+  for (; at + 1 < end; at += 2) {
+    high += bytes[at] ?? 0;
+    low += bytes[at + 1] ?? 0;
   }
-  return sum & 0xffff;
+  if (at < end) high += bytes[at] ?? 0;
+  return ((high << 8) + low) & 0xffff;
 }

@@ -4,13 +4,9 @@ import * as assert from 'uvu/assert';
 import { cuePlaylist, CueSegmenter, cueText, State } from './cues.js';
 import { encodePacket } from './encode.js';
 import { placesOf } from './geometry.js';
-import { decodePacket } from './packet.js';
-import type { TimedPacket } from './read.js';
+import { decodePacket, type KlvPacket } from './packet.js';
 
-const packet = (...items: Parameters<typeof encodePacket>[0][number][]): TimedPacket => ({
-  i: 0,
-  ...decodePacket(encodePacket(items)),
-});
+const packet = (...items: Parameters<typeof encodePacket>[0][number][]): KlvPacket => decodePacket(encodePacket(items));
 
 test('a cue is one line of JSON that WebVTT takes as it is', () => {
   const told = packet([2, 1n], [3, 'a --> b <i>&amp;\n'], [13, 46.5], [14, 7.5]);

@@ -3,7 +3,7 @@
 import { targetDuration } from '../hls/media-playlist.js';
 import type { Item } from './item.js';
 import type { Places, Position } from './geometry.js';
-import type { TimedPacket } from './read.js';
+import type { KlvPacket } from './packet.js';
 
 export interface Cue {
   start: number;
@@ -34,7 +34,7 @@ const point = ([x, y, z]: Position): object => ({ x, y, ...(z === undefined ? {}
 export class State {
   private readonly held = new Map<number, { item: Item; time: number }>();
 
-  update(packet: TimedPacket, time: number): Item[] {
+  update(packet: KlvPacket, time: number): Item[] {
     for (const item of packet.items) {
       if (item.tag === undefined || item.tag === 1) continue;
       if (item.note === 'no longer known') this.held.delete(item.tag);

@@ -1,6 +1,6 @@
 // From a run of bytes to whole KLV packets: keys are found, lengths waited for, junk stepped over and counted.
 import { lengthIsCut, readLength } from './ber.js';
-import { labelBytes, labelStart } from './labels.js';
+import { labelBytes, labelStart } from './label.js';
 
 /** No real packet comes near this; a longer length is damage. */
 const longestPacket = 256 * 1024;

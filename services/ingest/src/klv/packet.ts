@@ -1,99 +1,45 @@
 // One KLV packet, from its bytes to named values.
-import { readLength, readTag } from './ber.js';
+import { readLength } from './ber.js';
 import { runningSum } from './checksum.js';
-import { eg0104Item } from './eg0104.js';
-import { decodeItem, type Item } from './item.js';
-import { kindOf, labelBytes } from './labels.js';
-import { itemDefinition } from './st0601-table.js';
+import { crc32 } from '../mpegts/psi.js';
+import type { Item } from './item.js';
+import { labelBytes } from './label.js';
+import { kindOf, kinds, type PacketKind } from './labels.js';
+import { readItems, type ReadSet } from './set.js';
+import { isOfVersion } from './st0601-table.js';
+import { readUniversal } from './universal.js';
 
 export type ChecksumState = 'ok' | 'bad' | 'missing';
 
-export interface KlvPacket {
-  kind: string;
-  /** Whole packet, key and length included. */
-  bytes: number;
-  items: Item[];
+export class KlvPacket {
   /** Only for sets that carry one. */
-  checksum?: ChecksumState;
+  checksum: ChecksumState | undefined = undefined;
   /** Microseconds as sent; text beyond 2^53. */
-  timestamp_us?: number | string;
-  /** The timestamp as a date, where it is one. */
-  utc?: string;
+  timestamp: number | string | undefined = undefined;
   /** What could not be read of it. */
-  error?: string;
-}
+  error: string | undefined = undefined;
+  items: readonly Item[] = [];
 
-interface RawItem {
-  tag: number;
-  start: number;
-  end: number;
-}
+  /** `bytes`: the whole packet, key and length included. */
+  constructor(
+    readonly kind: string,
+    readonly bytes: number,
+  ) {}
 
-/** Walks a local set. `whole` is false when the walk ended before the set did; what came before counts. */
-function walk(bytes: Buffer, from: number, end: number, oneByteTags: boolean): { items: RawItem[]; whole: boolean } {
-  const items: RawItem[] = [];
-  let at = from;
-  while (at < end) {
-    const tag = oneByteTags ? { value: bytes[at] ?? 0, next: at + 1 } : readTag(bytes, at, end);
-    const length = tag && readLength(bytes, tag.next, end);
-    if (!tag || !length || length.next + length.value > end) return { items, whole: false };
-    items.push({ tag: tag.value, start: length.next, end: length.next + length.value });
-    at = length.next + length.value;
+  /** The timestamp as a date, where it is one. */
+  get utc(): string | undefined {
+    return this.timestamp === undefined ? undefined : utcOf(this.timestamp);
   }
-  return { items, whole: true };
-}
 
-/** Item 1 of two bytes at the very end. */
-function checksumOf(bytes: Buffer, items: readonly RawItem[]): ChecksumState {
-  const last = items.at(-1);
-  if (last?.tag !== 1 || last.end - last.start !== 2 || last.end !== bytes.length) {
-    return items.some((item) => item.tag === 1) ? 'bad' : 'missing';
+  /** The last of several counts. */
+  item(tag: number): Item | undefined {
+    return this.items.findLast((item) => item.tag === tag);
   }
-  return runningSum(bytes, 0, last.start) === bytes.readUInt16BE(last.start) ? 'ok' : 'bad';
-}
 
-/**
- * Some vendors write tags of 128 and more in one byte, which breaks BER-OID. Such a reading is believed only when it
- * comes out exactly on item 1 with the right sum.
- */
-function localItems(bytes: Buffer, from: number, summed: boolean): { items: RawItem[]; error: string | undefined } {
-  const proper = walk(bytes, from, bytes.length, false);
-  if (proper.whole) return { items: proper.items, error: undefined };
-  if (summed) {
-    const vendor = walk(bytes, from, bytes.length, true);
-    if (vendor.whole && checksumOf(bytes, vendor.items) === 'ok') return { items: vendor.items, error: undefined };
+  toJSON(): object {
+    const { kind, bytes, items, checksum, timestamp, utc, error } = this;
+    return { kind, bytes, items, checksum, timestamp_us: timestamp, utc, error };
   }
-  const last = proper.items.at(-1);
-  return { items: proper.items, error: `unreadable from byte ${last?.end ?? from} on` };
-}
-
-function universalItems(bytes: Buffer, from: number): { items: Item[]; error: string | undefined } {
-  const items: Item[] = [];
-  let at = from;
-  while (at < bytes.length) {
-    const length = at + labelBytes <= bytes.length ? readLength(bytes, at + labelBytes, bytes.length) : null;
-    if (!length || length.next + length.value > bytes.length) return { items, error: `unreadable from byte ${at} on` };
-    items.push(
-      eg0104Item(bytes.subarray(at, at + labelBytes), bytes.subarray(length.next, length.next + length.value)),
-    );
-    at = length.next + length.value;
-  }
-  return { items, error: undefined };
-}
-
-function uasItem(bytes: Buffer, { tag, start, end }: RawItem): Item {
-  const value = bytes.subarray(start, end);
-  const item: Item = { tag, hex: value.toString('hex') };
-  const definition = itemDefinition(tag);
-  if (!definition) return item;
-  item.name = definition.name;
-  const decoded = decodeItem(value, definition.coding);
-  if (decoded) {
-    item.value = decoded.value;
-    if (decoded.note) item.note = decoded.note;
-  }
-  if (definition.units !== '') item.units = definition.units;
-  return item;
 }
 
 /** 0 to 9999 in years: what a date can say. */
@@ -107,37 +53,67 @@ export function utcOf(timestamp: number | string): string | undefined {
   return rest === 0n ? `${seconds}Z` : `${seconds}.${rest.toString().padStart(6, '0')}Z`;
 }
 
-function stamp(packet: KlvPacket, bytes: Buffer): void {
-  if (bytes.length === 0 || bytes.length > 8) return;
-  const value = BigInt(`0x${bytes.toString('hex')}`);
-  packet.timestamp_us = value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value.toString();
-  const utc = utcOf(packet.timestamp_us);
-  if (utc !== undefined) packet.utc = utc;
+/** Item 1 at the very end, over all that comes before its value. */
+function checksumOf(bytes: Buffer, items: readonly Item[], sum: NonNullable<PacketKind['sum']>): ChecksumState {
+  const last = items.at(-1);
+  const size = sum === 'crc' ? 4 : 2;
+  const { length } = bytes;
+  if (last?.tag !== 1 || last.length !== size) return items.some((item) => item.tag === 1) ? 'bad' : 'missing';
+  const told = bytes.readUIntBE(length - size, size);
+  const is = sum === 'crc' ? crc32(bytes.subarray(0, length - 4)) : runningSum(bytes, 0, length - 2);
+  return told === is ? 'ok' : 'bad';
 }
+
+/**
+ * Some vendors write tags of 128 and more in one byte, which breaks BER-OID. Such a reading is believed only when it
+ * comes out exactly on item 1 with the right sum.
+ */
+function vendorReading(bytes: Buffer, from: number, kind: PacketKind): ReadSet | null {
+  if (kind.sum === null) return null;
+  const vendor = readItems(bytes, from, bytes.length, kind.table, 0, true);
+  return vendor.whole && checksumOf(bytes, vendor.items, kind.sum) === 'ok' ? vendor : null;
+}
+
+/** Item 65 says by which version the sender writes; what that does not know is the sender's own and means something else. */
+function distrustUnknown(items: readonly Item[]): void {
+  const version = items.find((item) => item.tag === 65)?.value;
+  if (typeof version !== 'number') return;
+  for (const item of items) {
+    if (item.tag === undefined || isOfVersion(item.tag, version)) continue;
+    item.value = undefined;
+    item.note = 'not of the stated version';
+  }
+}
+
+/** Sets whose item 2, or "Time Stamp", is microseconds. */
+const timed = new Set<PacketKind>([kinds.uas, kinds.vmti, kinds.track, kinds.rvt, kinds.predator]);
 
 /** `bytes` is one whole packet: a key, a length, and as many bytes as that says. Never throws. */
 export function decodePacket(bytes: Buffer): KlvPacket {
-  const kind = kindOf(bytes.subarray(0, labelBytes));
-  const packet: KlvPacket = { kind: kind.name, bytes: bytes.length, items: [] };
+  const kind = kindOf(bytes);
+  const packet = new KlvPacket(kind.name, bytes.length);
   const length = readLength(bytes, labelBytes, bytes.length);
-  if (!length) return { ...packet, error: 'its length cannot be read' };
-  if (kind.form === 'universal') {
-    const { items, error } = universalItems(bytes, length.next);
-    packet.items = items;
-    if (error !== undefined) packet.error = error;
-    const time = items.find((item) => item.name === 'Time Stamp');
-    if (time) stamp(packet, Buffer.from(time.hex, 'hex'));
+  if (!length) {
+    packet.error = 'its length cannot be read';
     return packet;
   }
-  if (kind.form === 'raw') return packet;
-  const { items, error } = localItems(bytes, length.next, kind.summed);
-  if (error !== undefined) packet.error = error;
-  if (kind.summed) packet.checksum = checksumOf(bytes, items);
-  const uas = kind.name === 'ST0601 UAS LS';
-  packet.items = uas
-    ? items.map((item) => uasItem(bytes, item))
-    : items.map(({ tag, start, end }) => ({ tag, hex: bytes.toString('hex', start, end) }));
-  const time = items.find((item) => item.tag === 2);
-  if (time && uas) stamp(packet, bytes.subarray(time.start, time.end));
+  const { table, universal, sum } = kind;
+  if (!table && !universal) return packet;
+  let read = universal
+    ? readUniversal(bytes, length.next, universal)
+    : readItems(bytes, length.next, bytes.length, table, 0);
+  if (!read.whole) read = (universal ? null : vendorReading(bytes, length.next, kind)) ?? read;
+  packet.items = read.items;
+  if (!read.whole) packet.error = `unreadable after ${read.items.length} items`;
+  if (sum) packet.checksum = checksumOf(bytes, read.items, sum);
+  if (kind === kinds.uas) distrustUnknown(read.items);
+  if (timed.has(kind)) {
+    for (const item of read.items) {
+      if (item.tag !== 2 && item.name !== 'Time Stamp') continue;
+      const { value } = item;
+      if (typeof value === 'number' || typeof value === 'string') packet.timestamp = value;
+      break;
+    }
+  }
   return packet;
 }

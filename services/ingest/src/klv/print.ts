@@ -18,12 +18,11 @@ export async function klvContainerOf(path: string): Promise<KlvContainer> {
   throw new SortieError('NOT_A_VIDEO', `${path} is neither an MPEG transport stream nor a file of KLV packets.`);
 }
 
-/** The packet without what only the reader needs. */
-export function printed({ videoPts: _, ...packet }: TimedPacket): Omit<TimedPacket, 'videoPts'> {
-  return packet;
-}
+/** The packet as a line of JSON, without what only the reader needs; with what else is known of it, at its end. */
+export const printed = ({ packet, i, pid, pts }: TimedPacket, more: object = {}): string =>
+  JSON.stringify({ i, pid, pts, ...(packet.toJSON() as Record<string, unknown>), ...more });
 
 export async function* klvLines(path: string): AsyncGenerator<string> {
   const reader = new KlvReader(await klvContainerOf(path));
-  for await (const packet of readKlvFile(path, reader)) yield JSON.stringify(printed(packet));
+  for await (const packet of readKlvFile(path, reader)) yield printed(packet);
 }

@@ -7,7 +7,8 @@ import { decodePacket, type KlvPacket } from './packet.js';
 
 export type KlvContainer = 'mpegts' | 'klv';
 
-export interface TimedPacket extends KlvPacket {
+export interface TimedPacket {
+  packet: KlvPacket;
   /** Number in the file, from 0. */
   i: number;
   pid?: number;
@@ -77,9 +78,9 @@ export class KlvReader {
   private readonly found = new Set<number>();
 
   private add({ bytes, pts, videoPts }: FramedPacket, pid: number | null): void {
-    const packet: TimedPacket = { i: this.count, ...decodePacket(bytes) };
+    const packet: TimedPacket = { packet: decodePacket(bytes), i: this.count };
     // Private data of any kind may hold the four bytes of a label by accident; an unknown set proves nothing.
-    const proves = packet.kind !== 'unknown' || (pid !== null && this.isDeclared(pid)) || pid === null;
+    const proves = packet.packet.kind !== 'unknown' || (pid !== null && this.isDeclared(pid)) || pid === null;
     if (!proves) return;
     this.count++;
     if (pid !== null) {

@@ -1,39 +1,23 @@
 // MISB ST 0601.19: the items of the UAS Datalink Local Set, 1 to 143. One line an item; everything that reads, writes or
 // names items goes by this table.
+import { flags, imapb, linear, named, one, pack, packSeries, raw, set, signed, symmetric, text, unsigned } from './coding.js';
+import { compositeTable, rangeImageTable, registrationTable, sarTable } from './image-tables.js';
+import { securityTable } from './st0102-table.js';
+import * as packs from './st0601-packs.js';
+import { rvtTable } from './st0806-table.js';
+import { vmtiTable } from './st0903-table.js';
+import { uncertainty } from './st1010.js';
+import { coreIdentifier } from './st1204.js';
+import { definitionsOf, tableOf, type Definition, type Row, type Table } from './table.js';
 
-/** How the bytes of an item become a value. Lengths are in bytes. */
-export type Coding =
-  /** x as it is, big-endian. */
-  | { kind: 'unsigned'; length: number; longest: number }
-  | { kind: 'signed'; length: number; longest: number }
-  /** low + x (high - low) / (2^n - 1). */
-  | { kind: 'linear'; length: number; low: number; high: number }
-  /** x limit / (2^(n-1) - 1), two's complement; the most negative integer means "no value". */
-  | { kind: 'symmetric'; length: number; limit: number }
-  /** ST 1201 IMAPB(low, high, length found). */
-  | { kind: 'imapb'; longest: number; low: number; high: number }
-  /** UTF-8. */
-  | { kind: 'text' }
-  /** A pack or a nested set, kept as it came. */
-  | { kind: 'raw' };
-
-export interface ItemDefinition {
-  tag: number;
-  name: string;
-  coding: Coding;
-  units: string;
-}
-
-const unsigned = (length: number, longest = length): Coding => ({ kind: 'unsigned', length, longest });
-const signed = (length: number, longest = length): Coding => ({ kind: 'signed', length, longest });
-const linear = (length: number, low: number, high: number): Coding => ({ kind: 'linear', length, low, high });
-const symmetric = (length: number, limit: number): Coding => ({ kind: 'symmetric', length, limit });
-const imapb = (longest: number, low: number, high: number): Coding => ({ kind: 'imapb', longest, low, high });
-const text: Coding = { kind: 'text' };
-const raw: Coding = { kind: 'raw' };
+const fieldsOfView = ['Ultranarrow', 'Narrow', 'Medium', 'Wide', 'Ultrawide', 'Narrow Medium', '2x Ultranarrow', '4x Ultranarrow', 'Continuous Zoom']; // prettier-ignore
+const platformStates = ['Active', 'Pre-flight', 'Pre-flight Taxiing', 'Run-up', 'Take-off', 'Ingress', 'Manual Operation', 'Automated Orbit', 'Transitioning', 'Egress', 'Landing', 'Landed Taxiing', 'Landed Parked']; // prettier-ignore
+const controlModes = ['Off', 'Home Position', 'Uncontrolled', 'Manual Control', 'Calibrating', 'Auto - Holding Position', 'Auto - Tracking']; // prettier-ignore
+const positionSources = ['On-board INS', 'GPS', 'Galileo', 'QZSS', 'NAVIC', 'GLONASS', 'BeiDou-1', 'BeiDou-2'];
+const genericFlags = ['Laser Range', 'Auto-Track', 'IR Polarity', 'Icing Detected', 'Slant Range', 'Image Invalid'];
 
 // prettier-ignore
-const rows: readonly (readonly [number, string, Coding, string])[] = [
+const rows: readonly Row[] = [
   [1, 'Checksum', unsigned(2), ''],
   [2, 'Precision Time Stamp', unsigned(8), 'us'],
   [3, 'Mission ID', text, ''],
@@ -67,7 +51,7 @@ const rows: readonly (readonly [number, string, Coding, string])[] = [
   [31, 'Offset Corner Longitude Point 3', symmetric(2, 0.075), 'deg'],
   [32, 'Offset Corner Latitude Point 4', symmetric(2, 0.075), 'deg'],
   [33, 'Offset Corner Longitude Point 4', symmetric(2, 0.075), 'deg'],
-  [34, 'Icing Detected', unsigned(1), ''],
+  [34, 'Icing Detected', named(['Detector Off', 'No Icing Detected', 'Icing Detected']), ''],
   [35, 'Wind Direction', linear(2, 0, 360), 'deg'],
   [36, 'Wind Speed', linear(1, 0, 100), 'm/s'],
   [37, 'Static Pressure', linear(2, 0, 5000), 'mbar'],
@@ -80,8 +64,8 @@ const rows: readonly (readonly [number, string, Coding, string])[] = [
   [44, 'Target Track Gate Height', linear(1, 0, 510), 'px'],
   [45, 'Target Error Estimate - CE90', linear(2, 0, 4095), 'm'],
   [46, 'Target Error Estimate - LE90', linear(2, 0, 4095), 'm'],
-  [47, 'Generic Flag Data', unsigned(1), ''],
-  [48, 'Security Local Set', raw, ''],
+  [47, 'Generic Flag Data', flags(genericFlags), ''],
+  [48, 'Security Local Set', set(() => securityTable), ''],
   [49, 'Differential Pressure', linear(2, 0, 5000), 'mbar'],
   [50, 'Platform Angle of Attack', symmetric(2, 20), 'deg'],
   [51, 'Platform Vertical Speed', symmetric(2, 180), 'm/s'],
@@ -96,7 +80,7 @@ const rows: readonly (readonly [number, string, Coding, string])[] = [
   [60, 'Weapon Load', unsigned(2), ''],
   [61, 'Weapon Fired', unsigned(1), ''],
   [62, 'Laser PRF Code', unsigned(2), ''],
-  [63, 'Sensor Field of View Name', unsigned(1), ''],
+  [63, 'Sensor Field of View Name', named(fieldsOfView), ''],
   [64, 'Platform Magnetic Heading', linear(2, 0, 360), 'deg'],
   [65, 'UAS Datalink LS Version Number', unsigned(1), ''],
   [66, 'Target Location Covariance Matrix (deprecated)', raw, ''],
@@ -106,15 +90,15 @@ const rows: readonly (readonly [number, string, Coding, string])[] = [
   [70, 'Alternate Platform Name', text, ''],
   [71, 'Alternate Platform Heading', linear(2, 0, 360), 'deg'],
   [72, 'Event Start Time', unsigned(8), 'us'],
-  [73, 'RVT Local Set', raw, ''],
-  [74, 'VMTI Local Set', raw, ''],
+  [73, 'RVT Local Set', set(() => rvtTable), ''],
+  [74, 'VMTI Local Set', set(() => vmtiTable), ''],
   [75, 'Sensor Ellipsoid Height', linear(2, -900, 19000), 'm'],
   [76, 'Alternate Platform Ellipsoid Height', linear(2, -900, 19000), 'm'],
-  [77, 'Operational Mode', unsigned(1), ''],
+  [77, 'Operational Mode', named(['Other', 'Operational', 'Training', 'Exercise', 'Maintenance', 'Test']), ''],
   [78, 'Frame Center Height Above Ellipsoid', linear(2, -900, 19000), 'm'],
   [79, 'Sensor North Velocity', symmetric(2, 327), 'm/s'],
   [80, 'Sensor East Velocity', symmetric(2, 327), 'm/s'],
-  [81, 'Image Horizon Pixel Pack', raw, ''],
+  [81, 'Image Horizon Pixel Pack', pack(packs.horizonPack), ''],
   [82, 'Corner Latitude Point 1 (Full)', symmetric(4, 90), 'deg'],
   [83, 'Corner Longitude Point 1 (Full)', symmetric(4, 180), 'deg'],
   [84, 'Corner Latitude Point 2 (Full)', symmetric(4, 90), 'deg'],
@@ -127,15 +111,15 @@ const rows: readonly (readonly [number, string, Coding, string])[] = [
   [91, 'Platform Roll Angle (Full)', symmetric(4, 90), 'deg'],
   [92, 'Platform Angle of Attack (Full)', symmetric(4, 90), 'deg'],
   [93, 'Platform Sideslip Angle (Full)', symmetric(4, 180), 'deg'],
-  [94, 'MIIS Core Identifier', raw, ''],
-  [95, 'SAR Motion Imagery Local Set', raw, ''],
+  [94, 'MIIS Core Identifier', one(coreIdentifier), ''],
+  [95, 'SAR Motion Imagery Local Set', set(() => sarTable), ''],
   [96, 'Target Width Extended', imapb(8, 0, 1_500_000), 'm'],
-  [97, 'Range Image Local Set', raw, ''],
-  [98, 'Geo-Registration Local Set', raw, ''],
-  [99, 'Composite Imaging Local Set', raw, ''],
-  [100, 'Segment Local Set', raw, ''],
-  [101, 'Amend Local Set', raw, ''],
-  [102, 'SDCC-FLP', raw, ''],
+  [97, 'Range Image Local Set', set(() => rangeImageTable), ''],
+  [98, 'Geo-Registration Local Set', set(() => registrationTable), ''],
+  [99, 'Composite Imaging Local Set', set(() => compositeTable), ''],
+  [100, 'Segment Local Set', set(() => uasTable), ''],
+  [101, 'Amend Local Set', set(() => uasTable), ''],
+  [102, 'SDCC-FLP', one(uncertainty), ''],
   [103, 'Density Altitude Extended', imapb(8, -900, 40000), 'm'],
   [104, 'Sensor Ellipsoid Height Extended', imapb(8, -900, 40000), 'm'],
   [105, 'Alternate Platform Ellipsoid Height Extended', imapb(8, -900, 40000), 'm'],
@@ -148,22 +132,22 @@ const rows: readonly (readonly [number, string, Coding, string])[] = [
   [112, 'Platform Course Angle', imapb(8, 0, 360), 'deg'],
   [113, 'Altitude AGL', imapb(4, -900, 40000), 'm'],
   [114, 'Radar Altimeter', imapb(4, -900, 40000), 'm'],
-  [115, 'Control Command', raw, ''],
-  [116, 'Control Command Verification List', raw, ''],
+  [115, 'Control Command', pack(packs.commandPack), ''],
+  [116, 'Control Command Verification List', one(packs.numbers), ''],
   [117, 'Sensor Azimuth Rate', imapb(4, -1000, 1000), 'deg/s'],
   [118, 'Sensor Elevation Rate', imapb(4, -1000, 1000), 'deg/s'],
   [119, 'Sensor Roll Rate', imapb(4, -1000, 1000), 'deg/s'],
   [120, 'On-board MI Storage Percent Full', imapb(3, 0, 100), '%'],
-  [121, 'Active Wavelength List', raw, ''],
-  [122, 'Country Codes', raw, ''],
+  [121, 'Active Wavelength List', one(packs.numbers), ''],
+  [122, 'Country Codes', pack(packs.countriesPack), ''],
   [123, 'Number of NAVSATs in View', unsigned(1), ''],
-  [124, 'Positioning Method Source', unsigned(1), ''],
-  [125, 'Platform Status', unsigned(1), ''],
-  [126, 'Sensor Control Mode', unsigned(1), ''],
-  [127, 'Sensor Frame Rate Pack', raw, ''],
-  [128, 'Wavelengths List', raw, ''],
+  [124, 'Positioning Method Source', flags(positionSources), ''],
+  [125, 'Platform Status', named(platformStates), ''],
+  [126, 'Sensor Control Mode', named(controlModes), ''],
+  [127, 'Sensor Frame Rate Pack', pack(packs.frameRatePack), ''],
+  [128, 'Wavelengths List', packSeries(packs.wavelengthPack), ''],
   [129, 'Target ID', text, ''],
-  [130, 'Airbase Locations', raw, ''],
+  [130, 'Airbase Locations', pack(packs.airbasePack), ''],
   [131, 'Take-off Time', unsigned(1, 8), 'us'],
   [132, 'Transmission Frequency', imapb(4, 1, 99999), 'MHz'],
   [133, 'On-board MI Storage Capacity', unsigned(1, 4), 'GB'],
@@ -171,17 +155,21 @@ const rows: readonly (readonly [number, string, Coding, string])[] = [
   [135, 'Communications Method', text, ''],
   [136, 'Leap Seconds', signed(1, 4), 's'],
   [137, 'Correction Offset', signed(1, 8), 'us'],
-  [138, 'Payload List', raw, ''],
-  [139, 'Active Payloads', raw, ''],
-  [140, 'Weapons Stores', raw, ''],
-  [141, 'Waypoint List', raw, ''],
-  [142, 'View Domain', raw, ''],
-  [143, 'Metadata Substream ID', raw, ''],];
+  [138, 'Payload List', pack(packs.payloadsPack), ''],
+  [139, 'Active Payloads', one(packs.activePayloads), ''],
+  [140, 'Weapons Stores', packSeries(packs.storePack), ''],
+  [141, 'Waypoint List', packSeries(packs.waypointPack), ''],
+  [142, 'View Domain', pack(packs.viewPack), ''],
+  [143, 'Metadata Substream ID', pack(packs.substreamPack), ''],
+];
 
-const definitions: (ItemDefinition | undefined)[] = [];
-for (const [tag, name, coding, units] of rows) definitions[tag] = { tag, name, coding, units };
+
+export const uasTable: Table = tableOf('ST 0601', rows);
 
 /** Undefined for tags that the standard does not know. */
-export const itemDefinition = (tag: number): ItemDefinition | undefined => definitions[tag];
+export const itemDefinition = (tag: number): Definition | undefined => uasTable.items[tag];
 
-export const itemDefinitions: readonly ItemDefinition[] = definitions.filter((item) => item !== undefined);
+export const itemDefinitions: readonly Definition[] = definitionsOf(uasTable);
+
+/** Items up to 95 are those of ST 0601.8 and before; what a sender of such a version calls by a higher number is its own. */
+export const isOfVersion = (tag: number, version: number): boolean => version > 8 || tag <= 95;

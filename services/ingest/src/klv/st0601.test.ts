@@ -1,10 +1,27 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { encodePacket, encodeValue } from './encode.js';
-import { decodeItem } from './item.js';
+import { encodePacket } from './encode.js';
+import { Item } from './item.js';
 import { decodePacket } from './packet.js';
-import { decodeImapb, encodeImapb } from './st1201.js';
+import { mappingsOf, readImapb, writeImapb } from './st1201.js';
 import { itemDefinition, itemDefinitions } from './st0601-table.js';
+import { writeValue, type Writable } from './write.js';
+
+function itemOf(tag: number, bytes: Buffer): Item {
+  const definition = itemDefinition(tag);
+  const item = new Item(tag, definition, bytes, 0, bytes.length);
+  definition?.read(item, bytes, 0, bytes.length, 0);
+  return item;
+}
+
+function encodeValue(tag: number, value: Writable): Buffer {
+  const definition = itemDefinition(tag);
+  if (!definition) throw new Error(`no item ${tag}`);
+  return writeValue(definition.coding, value);
+}
+
+const decodeImapb = (bytes: Buffer, low: number, high: number): number | null =>
+  readImapb(bytes, 0, bytes.length, mappingsOf(low, high));
 
 /** Examples of the text of ST 0601.8: tag, bytes, value to seven digits. */
 // prettier-ignore
@@ -69,11 +86,7 @@ const vectors: readonly (readonly [number, string, number])[] = [
   [78, '0bb3', 9.445335],
 ];
 
-const valueOf = (tag: number, hex: string): unknown => {
-  const definition = itemDefinition(tag);
-  assert.ok(definition);
-  return definition && decodeItem(Buffer.from(hex, 'hex'), definition.coding)?.value;
-};
+const valueOf = (tag: number, hex: string): unknown => itemOf(tag, Buffer.from(hex, 'hex')).value;
 
 test('the examples of the standard', () => {
   for (const [tag, hex, expected] of vectors) {
@@ -111,7 +124,7 @@ test('every number goes there and back within half a step', () => {
     for (const share of [0, 0.1, 0.5, 0.77, 1]) {
       const value = low + (high - low) * share;
       const bytes = encodeValue(tag, value);
-      const back = decodeItem(bytes, coding)?.value;
+      const back = itemOf(tag, bytes).value;
       const step = (high - low) / (2 ** (bytes.length * 8 - 2) - 1);
       assert.ok(
         typeof back === 'number' && Math.abs(back - value) <= step,
@@ -123,8 +136,8 @@ test('every number goes there and back within half a step', () => {
 
 test('reserved values, lengths of zero and odd lengths are told apart', () => {
   const decoded = (tag: number, hex: string): unknown => {
-    const definition = itemDefinition(tag);
-    return definition && decodeItem(Buffer.from(hex, 'hex'), definition.coding);
+    const { value, note } = itemOf(tag, Buffer.from(hex, 'hex'));
+    return { value, ...(note ? { note } : {}) };
   };
   assert.equal(decoded(6, '8000'), { value: null, note: 'no value' });
   assert.equal(decoded(13, '80000000'), { value: null, note: 'no value' });
@@ -135,14 +148,13 @@ test('reserved values, lengths of zero and odd lengths are told apart', () => {
   assert.equal(decoded(3, '4de4726be4'), { value: 'Märkä', note: 'not UTF-8' });
   assert.equal(decoded(2, 'ffffffffffffffff'), { value: '18446744073709551615' });
   assert.equal(decoded(136, 'ff'), { value: -1 });
-  assert.is(decoded(48, '010101'), undefined);
 });
 
 test('IMAPB at every length, with its special values', () => {
   assert.is(decodeImapb(Buffer.from('00d92a', 'hex'), 0, 1_500_000), 13_898.5);
   for (let length = 1; length <= 8; length++) {
     for (const value of [-900, 0, 1234.5, 40_000]) {
-      const back = decodeImapb(encodeImapb(value, -900, 40_000, length), -900, 40_000);
+      const back = decodeImapb(writeImapb(value, -900, 40_000, length), -900, 40_000);
       assert.ok(
         back !== null && Math.abs(back - value) <= 65_536 / 2 ** (8 * length - 1),
         `${value} in ${length} bytes: ${String(back)}`,
@@ -151,7 +163,7 @@ test('IMAPB at every length, with its special values', () => {
   }
   for (const special of ['c8', 'e8', 'd0', 'f0', 'e0', 'e1', 'ff'])
     assert.is(decodeImapb(Buffer.from(`${special}0000`, 'hex'), 0, 100), null);
-  assert.is(decodeImapb(encodeImapb(101, 0, 100, 2), 0, 100), null);
+  assert.is(decodeImapb(writeImapb(101, 0, 100, 2), 0, 100), null);
 });
 
 test('a packet is read as it was written, and a flipped bit is seen', () => {
@@ -167,7 +179,7 @@ test('a packet is read as it was written, and a flipped bit is seen', () => {
   assert.is(packet.kind, 'ST0601 UAS LS');
   assert.is(packet.checksum, 'ok');
   assert.is(packet.bytes, bytes.length);
-  assert.is(packet.timestamp_us, 1_700_000_000_000_000);
+  assert.is(packet.timestamp, 1_700_000_000_000_000);
   assert.is(packet.utc, '2023-11-14T22:13:20Z');
   assert.equal(
     packet.items.map((item) => item.tag),

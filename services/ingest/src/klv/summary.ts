@@ -38,18 +38,18 @@ export class Summary {
   private readonly perPid = new Map<number, number>();
   private damaged = 0;
 
-  add(packet: TimedPacket, { timeRule }: MediaTime, places: Places): void {
+  add({ packet, pid }: TimedPacket, { timeRule }: MediaTime, places: Places): void {
     this.packets++;
     this.kinds[packet.kind] = (this.kinds[packet.kind] ?? 0) + 1;
     if (packet.checksum) this.checksums[packet.checksum]++;
     this.timeRules[timeRule] = (this.timeRules[timeRule] ?? 0) + 1;
     if (packet.error !== undefined) this.damaged++;
-    if (packet.pid !== undefined) this.perPid.set(packet.pid, (this.perPid.get(packet.pid) ?? 0) + 1);
+    if (pid !== undefined) this.perPid.set(pid, (this.perPid.get(pid) ?? 0) + 1);
     // What is damaged may tell wrong times and places; one flipped bit would stretch the extent over the world.
     if (packet.checksum === 'bad') return;
-    if (packet.utc !== undefined && typeof packet.timestamp_us === 'number') {
-      this.first = Math.min(this.first ?? Infinity, packet.timestamp_us);
-      this.last = Math.max(this.last ?? -Infinity, packet.timestamp_us);
+    if (packet.utc !== undefined && typeof packet.timestamp === 'number') {
+      this.first = Math.min(this.first ?? Infinity, packet.timestamp);
+      this.last = Math.max(this.last ?? -Infinity, packet.timestamp);
     }
     const seen = places.corners ?? (places.frameCenter ? [places.frameCenter] : places.sensor ? [places.sensor] : []);
     for (const [x, y] of seen) {

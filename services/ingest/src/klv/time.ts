@@ -38,7 +38,8 @@ export class Timeline {
   }
 
   timeOf(packet: TimedPacket): MediaTime {
-    const { pts, videoPts, timestamp_us: stamp } = packet;
+    const { pts, videoPts } = packet;
+    const stamp = packet.packet.timestamp;
     if (this.pieces.length > 0) {
       if (pts !== undefined) return { time: this.byPts(pts), timeRule: 'pts' };
       if (videoPts !== undefined) return { time: this.byPts(videoPts), timeRule: 'video' };

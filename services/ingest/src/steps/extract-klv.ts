@@ -53,18 +53,19 @@ export async function extractKlv(
   const summary = new Summary();
   const track = new Track();
 
-  for await (const packet of readKlvFile(source.path, reader)) {
+  for await (const timed of readKlvFile(source.path, reader)) {
     run.signal.throwIfAborted();
-    const when = timeline.timeOf(packet);
+    const { packet } = timed;
+    const when = timeline.timeOf(timed);
     const places = placesOf(packet);
-    summary.add(packet, when, places);
+    summary.add(timed, when, places);
     if (when.time !== null && packet.checksum !== 'bad') {
       track.add(places, when.time);
       // A state that others did not send is not theirs: legacy sets stand for themselves.
       const items = packet.kind === 'ST0601 UAS LS' ? state.update(packet, when.time) : [];
       if (items.length > 0 || places.sensor) await cues.add(when.time, cueText(items, places));
     }
-    if (!lines.write(`${JSON.stringify({ ...printed(packet), ...when })}\n`)) await once(lines, 'drain');
+    if (!lines.write(`${printed(timed, when)}\n`)) await once(lines, 'drain');
   }
   lines.end();
   await finished(lines);

@@ -1,0 +1,49 @@
+// Local sets (SMPTE ST 336, MISB ST 0107): items of a BER-OID tag, a BER length and a value.
+import { readLength, readTag } from './ber.js';
+import { Item } from './item.js';
+import type { Table } from './table.js';
+
+export interface ReadSet {
+  items: Item[];
+  /** False when the set ended before its last item did; what came before counts. */
+  whole: boolean;
+}
+
+/** Reads and decodes. `oneByteTags`: see packet.ts. */
+export function readItems(
+  bytes: Buffer,
+  from: number,
+  end: number,
+  table: Table | null,
+  depth: number,
+  oneByteTags = false,
+): ReadSet {
+  const items: Item[] = [];
+  const definitions = table?.items;
+  let at = from;
+  while (at < end) {
+    let tag = bytes[at] ?? 0;
+    let start = at + 1;
+    if (tag >= 0x80 && !oneByteTags) {
+      const read = readTag(bytes, at, end);
+      if (!read) return { items, whole: false };
+      tag = read.value;
+      start = read.next;
+    }
+    let size = start < end ? (bytes[start] ?? 0) : 0x80;
+    start++;
+    if (size >= 0x80) {
+      const read = readLength(bytes, start - 1, end);
+      if (!read) return { items, whole: false };
+      size = read.value;
+      start = read.next;
+    }
+    at = start + size;
+    if (at > end) return { items, whole: false };
+    const definition = definitions?.[tag];
+    const item = new Item(tag, definition, bytes, start, at);
+    if (definition) definition.read(item, bytes, start, at, depth);
+    items.push(item);
+  }
+  return { items, whole: true };
+}

@@ -1,0 +1,29 @@
+// The items that a set knows, by tag; made from one line an item.
+import type { Coding } from './coding.js';
+import { readerOf, type Reader } from './decode.js';
+
+export interface Definition {
+  tag: number;
+  name: string;
+  coding: Coding;
+  units: string;
+  /** Gives an item its value. */
+  read: Reader;
+}
+
+export interface Table {
+  /** The standard, as "ST 0601". */
+  standard: string;
+  /** By tag. */
+  items: readonly (Definition | undefined)[];
+}
+
+export type Row = readonly [tag: number, name: string, coding: Coding, units?: string];
+
+export function tableOf(standard: string, rows: readonly Row[]): Table {
+  const items: (Definition | undefined)[] = [];
+  for (const [tag, name, coding, units = ''] of rows) items[tag] = { tag, name, coding, units, read: readerOf(coding) };
+  return { standard, items };
+}
+
+export const definitionsOf = (table: Table): Definition[] => table.items.filter((item) => item !== undefined);
