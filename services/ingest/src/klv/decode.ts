@@ -62,40 +62,52 @@ function integerReader({ length, longest, kind }: Coding & { kind: 'unsigned' | 
 }
 
 /**
- * `map` gives the value of an integer of so many bytes, null for a reserved one. Of wrong lengths two kinds are met: a
- * sender that widens the field keeps the integer, one that widens the scale fills it.
+ * An item of a length that is not the standard's, whose integer `map` would turn into a value, null for a reserved one. Two
+ * kinds are met: a sender that widens the field keeps the integer, one that widens the scale fills it.
  */
-function mappedReader(length: number, map: (whole: number, size: number) => number | null): Reader {
-  return (item, bytes, start, end) => {
-    const size = end - start;
-    let value: number | null;
-    if (size === length) value = map(readUnsigned(bytes, start, end), size);
-    else {
-      if (isNothing(item, start, end)) return;
-      const widened = size > length && isWidened(bytes, start, end - length);
-      value = widened ? map(readUnsigned(bytes, end - length, end), length) : map(readUnsigned(bytes, start, end), size);
-      item.note = 'unusual length';
-    }
-    item.value = value;
-    if (value === null) item.note = 'no value';
-  };
+function readOfUnusualLength(
+  item: Item,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  length: number,
+  map: (whole: number, size: number) => number | null,
+): void {
+  if (isNothing(item, start, end)) return;
+  const widened = end - start > length && isWidened(bytes, start, end - length);
+  item.value = widened
+    ? map(readUnsigned(bytes, end - length, end), length)
+    : map(readUnsigned(bytes, start, end), end - start);
+  item.note = item.value === null ? 'no value' : 'unusual length';
 }
 
 function linearReader({ length, low, high }: Coding & { kind: 'linear' }): Reader {
   const span = high - low;
   const top = 2 ** (8 * length) - 1;
-  return mappedReader(
-    length,
-    (whole, size) => low + (whole * span) / (size === length ? top : 2 ** (8 * size) - 1),
-  );
+  const map = (whole: number, size: number): number => low + (whole * span) / (2 ** (8 * size) - 1);
+  return (item, bytes, start, end) => {
+    if (end - start === length) item.value = low + (readUnsigned(bytes, start, end) * span) / top;
+    else readOfUnusualLength(item, bytes, start, end, length, map);
+  };
 }
 
 function symmetricReader({ length, limit }: Coding & { kind: 'symmetric' }): Reader {
-  const nominalHalf = 2 ** (8 * length - 1);
-  return mappedReader(length, (whole, size) => {
-    const half = size === length ? nominalHalf : 2 ** (8 * size - 1);
+  const reserved = 2 ** (8 * length - 1);
+  const map = (whole: number, size: number): number | null => {
+    const half = 2 ** (8 * size - 1);
     return whole === half ? null : ((whole > half ? whole - 2 * half : whole) * limit) / (half - 1);
-  });
+  };
+  return (item, bytes, start, end) => {
+    if (end - start !== length) {
+      readOfUnusualLength(item, bytes, start, end, length, map);
+      return;
+    }
+    const whole = readUnsigned(bytes, start, end);
+    if (whole === reserved) {
+      item.value = null;
+      item.note = 'no value';
+    } else item.value = ((whole > reserved ? whole - 2 * reserved : whole) * limit) / (reserved - 1);
+  };
 }
 
 function imapbReader({ low, high, longest }: Coding & { kind: 'imapb' }): Reader {

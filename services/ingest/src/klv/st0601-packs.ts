@@ -94,13 +94,13 @@ const storeStates: Names = [
 ];
 const engagements = ['Fuze Enabled', 'Laser Enabled', 'Target Enabled', 'Weapon Armed'];
 
-/** The general state in the low seven bits, engagement above. */
+/** The general state in the low seven bits, engagement from bit 8 on. */
 const storeStatus: Field = {
   read: (bytes, at, end) => {
     const read = oid().read(bytes, at, end, 0);
     if (!read) return null;
     const state = Number(read.value) & 127;
-    const above = Number(read.value) >> 7;
+    const above = Number(read.value) >> 8;
     const engagement = engagements.filter((_, bit) => ((above >> bit) & 1) === 1);
     return { value: { value: Number(read.value), meaning: storeStates[state as keyof Names] ?? null, engagement }, next: read.next };
   },

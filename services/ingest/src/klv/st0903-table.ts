@@ -30,8 +30,8 @@ const detections: Names = ['Inactive', 'Active', 'Dropped', 'Stopped'];
 const trackerRows: readonly Row[] = [
   [1, 'Track ID', uuid],
   [2, 'Detection Status', named(detections)],
-  [3, 'Start Time', unsigned(8), 'us'],
-  [4, 'End Time', unsigned(8), 'us'],
+  [3, 'Start Time', unsigned(1, 8), 'us'],
+  [4, 'End Time', unsigned(1, 8), 'us'],
   [5, 'Boundary Series', packSeries(locationPack)],
   [6, 'Algorithm', text],
   [7, 'Confidence Level', unsigned(1), '%'],
@@ -103,7 +103,7 @@ const ontologyTable = tableOf('ST 0903', [
 // prettier-ignore
 const rows: readonly Row[] = [
   [1, 'Checksum', unsigned(2)],
-  [2, 'Precision Time Stamp', unsigned(8), 'us'],
+  [2, 'Precision Time Stamp', unsigned(1, 8), 'us'],
   [3, 'VMTI System Name', text],
   [4, 'VMTI LS Version Number', unsigned(1, 2)],
   [5, 'Total Number of Targets Detected', unsigned(1, 3)],
