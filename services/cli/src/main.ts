@@ -9,7 +9,7 @@ import { parseResolutions, resolutionWords } from '@sortie/common/ladder';
 import { roles, saveUser, type Role } from '@sortie/common/users';
 import { describeGpus, findGpus } from '@sortie/ingest/gpu/preflight';
 import { engineSettings } from '@sortie/ingest/gpu/settings';
-import { klvLines } from '@sortie/ingest/klv/print';
+import { klvLines, klvReport, klvTrack } from '@sortie/ingest/klv/print';
 import { ingestFile } from './commands/ingest.js';
 import { up } from './commands/up.js';
 import { adminName, dataDirectory, runningGateway, type DataDirectory } from './data.js';
@@ -23,7 +23,7 @@ const usage = `Usage:
   sortie job ID [--watch]                                one job, now or until it ends
   sortie token [--minutes N]                             a token for the REST interface
   sortie user NAME [--role viewer|publisher|administrator]   add a user; the password comes from stdin
-  sortie klv FILE                                        telemetry packets as JSON lines
+  sortie klv FILE… [--report | --geojson]                telemetry packets as JSON lines, the health report, the track
   sortie gpu [--json]                                    try the GPUs of this machine, and say what works
 
 A Sortie is found by its data directory (--data DIR, SORTIE_DATA, or data/ beside the sources), or by --url with
@@ -45,6 +45,8 @@ const options = {
   minutes: { type: 'string', default: '60' },
   role: { type: 'string', default: 'publisher' },
   url: { type: 'string' },
+  report: { type: 'boolean', default: false },
+  geojson: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } satisfies NonNullable<ParseArgsConfig['options']>;
 
@@ -152,9 +154,14 @@ const commands: Record<string, (values: Values, words: string[]) => Promise<numb
     return found.usable.length > 0 ? 0 : 1;
   },
 
-  klv: async (_, files) => {
+  klv: async ({ report, geojson }, files) => {
     if (files.length === 0) throw new UsageError('Which file?');
+    if (report && geojson) throw new UsageError('--report or --geojson, not both.');
     for (const file of files) {
+      if (report || geojson) {
+        process.stdout.write(`${await (report ? klvReport : klvTrack)(fromCaller(file))}\n`);
+        continue;
+      }
       for await (const line of klvLines(fromCaller(file))) {
         if (!process.stdout.write(`${line}\n`)) await new Promise((done) => process.stdout.once('drain', done));
       }

@@ -229,7 +229,10 @@ test('timestamps wrap', () => {
   assert.is(ptsDifference(10, 2 ** 33 - 20), 30);
   assert.is(ptsDifference(2 ** 33 - 20, 10), -30);
   const timeline = new Timeline([{ mediaTime: 0, pts90k: 2 ** 33 - 90_000 }]);
-  assert.equal(timeline.timeOf({ packet: new KlvPacket('', 0), i: 0, pts: 90_000 }), { time: 2, timeRule: 'pts' });
+  assert.equal(timeline.timeOf({ packet: new KlvPacket('', 0), bytes: Buffer.alloc(0), i: 0, pts: 90_000 }), {
+    time: 2,
+    timeRule: 'pts',
+  });
 });
 
 test('after a jump of the clock, packets go with the picture', () => {
@@ -237,7 +240,8 @@ test('after a jump of the clock, packets go with the picture', () => {
     { mediaTime: 0, pts90k: 900_000 },
     { mediaTime: 10, pts90k: 90_000_000 },
   ]);
-  const at = (pts: number): number | null => timeline.timeOf({ packet: new KlvPacket('', 0), i: 0, pts }).time;
+  const at = (pts: number): number | null =>
+    timeline.timeOf({ packet: new KlvPacket('', 0), bytes: Buffer.alloc(0), i: 0, pts }).time;
   assert.equal([at(900_000), at(990_000), at(90_000_000), at(90_090_000)], [0, 1, 10, 11]);
 });
 

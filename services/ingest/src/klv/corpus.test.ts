@@ -10,6 +10,7 @@ import { generateFlight } from '../sample/flight.js';
 import { placesOf } from './geometry.js';
 import { klvLines } from './print.js';
 import { KlvReader, readKlvFile } from './read.js';
+import { State } from './state.js';
 
 interface Expected {
   i: number;
@@ -44,10 +45,11 @@ test('the sample flight: every packet, its time, and corners that fit the frame 
     for await (const packet of readKlvFile(path, new KlvReader('mpegts'))) packets.push(packet);
     assert.is(packets.length, 20);
     const [first] = packets;
-    packets.forEach(({ packet, pts }, index) => {
+    packets.forEach((timed, index) => {
+      const { packet, pts } = timed;
       assert.is(packet.checksum, 'ok');
       assert.is((pts ?? 0) - (first?.pts ?? 0), index * 9000);
-      const { corners, frameCenter } = placesOf(packet);
+      const { corners, frameCenter } = placesOf(packet.kind, new State().update(packet, 0));
       for (const axis of [0, 1] as const) {
         const mean = (corners ?? []).reduce((sum, corner) => sum + corner[axis], 0) / 4;
         assert.ok(Math.abs(mean - (frameCenter?.[axis] ?? 0)) < 1e-6);

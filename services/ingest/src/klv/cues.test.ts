@@ -1,16 +1,20 @@
 import HLS from 'hls-parser';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { cuePlaylist, CueSegmenter, cueText, State } from './cues.js';
+import { cuePlaylist, CueSegmenter, cueText } from './cues.js';
 import { encodePacket } from './encode.js';
-import { placesOf } from './geometry.js';
+import { placesOf, type Places } from './geometry.js';
 import { decodePacket, type KlvPacket } from './packet.js';
+import { State } from './state.js';
 
 const packet = (...items: Parameters<typeof encodePacket>[0][number][]): KlvPacket => decodePacket(encodePacket(items));
 
+type Items = Parameters<typeof encodePacket>[0][number][];
+const placesAt = (...items: Items): Places => placesOf('ST0601 UAS LS', new State().update(packet(...items), 0));
+
 test('a cue is one line of JSON that WebVTT takes as it is', () => {
   const told = packet([2, 1n], [3, 'a --> b <i>&amp;\n'], [13, 46.5], [14, 7.5]);
-  const text = cueText(new State().update(told, 0), placesOf(told));
+  const text = cueText(new State().update(told, 0), placesOf(told.kind, new State().update(told, 0)));
   assert.not.match(text, /-->|[<>&\n]/);
   const { source, data } = JSON.parse(text) as {
     source: string;
@@ -28,7 +32,7 @@ test('a cue is one line of JSON that WebVTT takes as it is', () => {
 test('values that are sent only when they change hold until they are replaced, taken back, or too old', () => {
   const state = new State();
   const tags = (time: number, ...items: Parameters<typeof encodePacket>[0][number][]): unknown[] =>
-    state.update(packet(...items), time).map((item) => item.tag);
+    state.update(packet(...items), time).items.map((item) => item.tag);
   assert.equal(tags(0, [3, 'M'], [5, 90]), [3, 5]);
   assert.equal(tags(1, [5, 91]), [3, 5]);
   assert.equal(tags(2, [5, Buffer.alloc(0)]), [3]);
@@ -80,10 +84,10 @@ test('corners: the full ones before the offsets, and none when one is missing', 
     [23, 46],
     [24, 7],
   ];
-  assert.ok(Math.abs((placesOf(packet(...center, ...offsets)).corners?.[0]?.[1] ?? 0) - 46.01) < 1e-5);
-  assert.ok(Math.abs((placesOf(packet(...center, ...offsets, ...full)).corners?.[0]?.[1] ?? 0) - 5) < 1e-6);
-  assert.is(placesOf(packet(...center, ...offsets.slice(1))).corners, null);
-  assert.is(placesOf(packet(...offsets)).corners, null);
+  assert.ok(Math.abs((placesAt(...center, ...offsets).corners?.[0]?.[1] ?? 0) - 46.01) < 1e-5);
+  assert.ok(Math.abs((placesAt(...center, ...offsets, ...full).corners?.[0]?.[1] ?? 0) - 5) < 1e-6);
+  assert.is(placesAt(...center, ...offsets.slice(1)).corners, null);
+  assert.is(placesAt(...offsets).corners, null);
 });
 
 test.run();

@@ -1,9 +1,9 @@
 // Telemetry as a WebVTT rendition whose cues are JSON, the form in which Esri's JavaScript client reads it: sets by tag id,
-// 10000 and more for ST 0601, 9xxxx for what is computed.
+// 10000 and more for ST 0601, 20000 and more for ST 0102, 9xxxx for what is computed.
 import { targetDuration } from '../hls/media-playlist.js';
-import type { Item } from './item.js';
+import { Item } from './item.js';
 import type { Places, Position } from './geometry.js';
-import type { KlvPacket } from './packet.js';
+import type { State } from './state.js';
 
 export interface Cue {
   start: number;
@@ -19,32 +19,18 @@ interface Entry {
 }
 
 const uasSet = 10_000;
+const securitySet = 20_000;
+const securityItem = 48;
+const frameCenterLatitude = 90_050;
+const firstCorner = 90_052;
 const frameOutline = 90_060;
 const sensorPosition = 90_061;
 const spatialReference = { wkid: 4326 };
-/** How long a value holds that is sent only when it changes (practice of ST 0902). */
-const holdSeconds = 30;
 
 /** "Sensor Latitude" is SensorLatitude there. */
 const entryName = (name: string): string => name.replace(/[^A-Za-z0-9]/g, '');
 
 const point = ([x, y, z]: Position): object => ({ x, y, ...(z === undefined ? {} : { z }), spatialReference });
-
-/** Values that are sent only when they change, kept until they are replaced, taken back, or too old. */
-export class State {
-  private readonly held = new Map<number, { item: Item; time: number }>();
-
-  update(packet: KlvPacket, time: number): Item[] {
-    for (const item of packet.items) {
-      if (item.tag === undefined || item.tag === 1) continue;
-      if (item.note === 'no longer known') this.held.delete(item.tag);
-      else if (item.value !== undefined && item.value !== null) this.held.set(item.tag, { item, time });
-      else this.held.delete(item.tag);
-    }
-    for (const [tag, { time: since }] of this.held) if (Math.abs(time - since) > holdSeconds) this.held.delete(tag);
-    return [...this.held.entries()].sort(([a], [b]) => a - b).map(([, { item }]) => item);
-  }
-}
 
 /** JSON in one line that WebVTT takes as it is: no "-->", no tags, no character references (WebVTT sections 4.1 and 6.4). */
 const vttJson = (value: unknown): string =>
@@ -53,20 +39,49 @@ const vttJson = (value: unknown): string =>
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 
-export function cueText(items: readonly Item[], places: Places): string {
-  const value: Entry[] = items.map(({ tag = 0, name = '', value: itemValue }) => ({
-    tagId: uasSet + tag,
-    name: name === '' ? `Item${tag}` : entryName(name),
-    value: itemValue,
-  }));
+/** Sets, series and packs as they are, without the bytes. */
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (value instanceof Item) return { tag: value.tag, name: value.name, value: plain(value.value) };
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
+}
+
+const entryOf = (base: number, { tag = 0, name = '', value }: Item): Entry => ({
+  tagId: base + tag,
+  name: name === '' ? `Item${tag}` : entryName(name),
+  value: plain(value),
+});
+
+/** What holds at a moment. Items of ST 0102 are a set of their own. */
+export function cueText({ items, security }: Pick<State, 'items' | 'security'>, places: Places): string {
+  const value = items.flatMap((item) =>
+    item.tag === undefined || item.tag === securityItem ? [] : [entryOf(uasSet, item)],
+  );
+  if (places.frameCenter) {
+    const [longitude, latitude] = places.frameCenter;
+    value.push({ tagId: frameCenterLatitude, name: 'FrameCenterLatitude', value: latitude });
+    value.push({ tagId: frameCenterLatitude + 1, name: 'FrameCenterLongitude', value: longitude });
+  }
   if (places.corners) {
+    places.corners.forEach(([longitude, latitude], index) => {
+      value.push({ tagId: firstCorner + 2 * index, name: `CornerLatitudePoint${index + 1}`, value: latitude });
+      value.push({ tagId: firstCorner + 2 * index + 1, name: `CornerLongitudePoint${index + 1}`, value: longitude });
+    });
     const ring = places.corners.map(([x, y]) => [x, y]);
     const rings = [[...ring, ring[0]]];
     value.push({ tagId: frameOutline, name: 'FrameOutline', value: { geometry: { rings, spatialReference } } });
   }
   if (places.sensor)
     value.push({ tagId: sensorPosition, name: 'SensorPosition', value: { geometry: point(places.sensor) } });
-  return vttJson({ source: 'EsriVideoServer', data: [{ tagId: uasSet, name: 'UASDatalinkLocalSet', value }] });
+  const data: Entry[] = [{ tagId: uasSet, name: 'UASDatalinkLocalSet', value }];
+  if (security.length > 0)
+    data.push({
+      tagId: securitySet,
+      name: 'SecurityLocalMetadataSet',
+      value: security.map((item) => entryOf(securitySet, item)),
+    });
+  return vttJson({ source: 'EsriVideoServer', data });
 }
 
 const timestamp = (seconds: number): string => {

@@ -208,7 +208,7 @@ function seriesReader({ of }: Coding & { kind: 'series' }): Reader {
     }
     const elements: object[] = [];
     item.value = elements;
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const length = readLength(bytes, at, end);
       if (!length || length.next + length.value > end) {
         item.note = 'unreadable';

@@ -1,27 +1,23 @@
-// Places that a packet tells of, WGS 84 degrees and metres, by the preferences between items.
-import type { Item } from './item.js';
-import type { KlvPacket } from './packet.js';
+// Places that a state tells of, WGS 84 degrees and metres, by the preferences between items.
+import { footprintOf, type Footprint } from './footprint.js';
+import type { State } from './state.js';
 
 export type Position = [longitude: number, latitude: number, height?: number];
+
+/** `computed`: from position, attitude and field of view; `horizon`: so too, and the picture reaches above the horizon. */
+export type CornersRule = 'full' | 'offset' | 'legacy' | 'computed' | 'horizon';
 
 export interface Places {
   sensor: Position | null;
   frameCenter: Position | null;
   /** Upper left, upper right, lower right, lower left; null unless all four are known. */
   corners: Position[] | null;
+  cornersRule: CornersRule | null;
 }
 
-type Lookup = (key: number | string) => number | null;
+export const nowhere: Places = { sensor: null, frameCenter: null, corners: null, cornersRule: null };
 
-/** By tag in ST 0601, by name in EG 0104. The last of several counts. */
-function lookupOf(items: readonly Item[]): Lookup {
-  const values = new Map<number | string, number>();
-  for (const { tag, name, value } of items) {
-    if (typeof value !== 'number') continue;
-    values.set(tag ?? name ?? '', value);
-  }
-  return (key) => values.get(key) ?? null;
-}
+type Numbers = Pick<State, 'number'>;
 
 function position(latitude: number | null, longitude: number | null, height: number | null): Position | null {
   if (latitude === null || longitude === null || Math.abs(latitude) > 90 || Math.abs(longitude) > 180) return null;
@@ -35,35 +31,123 @@ function four(pairs: (Position | null)[]): Position[] | null {
 }
 
 const points = [0, 1, 2, 3];
+/** Of pictures whose vertical field of view is not sent: 16 by 9. */
+const usualAspect = 16 / 9;
 
-function uasPlaces(get: Lookup): Places {
-  // Ellipsoid heights before the altitude above mean sea level, the longer before the shorter.
-  const sensor = position(get(13), get(14), get(104) ?? get(75) ?? get(15));
-  const frameCenter = position(get(23), get(24), get(78) ?? get(25));
-  const full = four(points.map((point) => position(get(82 + 2 * point), get(83 + 2 * point), null)));
-  if (full || !frameCenter) return { sensor, frameCenter, corners: full };
-  const [longitude, latitude] = frameCenter;
-  const offsets = points.map((point) => {
-    const north = get(26 + 2 * point);
-    const east = get(27 + 2 * point);
-    return north === null || east === null ? null : position(latitude + north, longitude + east, null);
+/** Ellipsoid heights before the altitude above mean sea level, the longer before the shorter. */
+const sensorHeight = (state: Numbers): number | null => state.number(104) ?? state.number(75) ?? state.number(15);
+const groundHeight = (state: Numbers): number | null => state.number(78) ?? state.number(25);
+
+function computed(state: Numbers): Footprint | null {
+  const needed = {
+    latitude: state.number(13),
+    longitude: state.number(14),
+    height: sensorHeight(state),
+    heading: state.number(5),
+    pitch: state.number(90) ?? state.number(6),
+    roll: state.number(91) ?? state.number(7),
+    azimuth: state.number(18),
+    elevation: state.number(19),
+    horizontal: state.number(16),
+  };
+  const { latitude, longitude, height, heading, pitch, roll, azimuth, elevation, horizontal } = needed;
+  if (latitude === null || longitude === null || height === null || heading === null || pitch === null || roll === null || azimuth === null || elevation === null || horizontal === null) return null; // prettier-ignore
+  const half = Math.tan((horizontal * Math.PI) / 360);
+  return footprintOf({
+    latitude,
+    longitude,
+    height,
+    heading,
+    pitch,
+    roll,
+    azimuth,
+    elevation,
+    rotation: state.number(20) ?? 0,
+    horizontal,
+    vertical: state.number(17) ?? (Math.atan(half / usualAspect) * 360) / Math.PI,
+    ground: groundHeight(state) ?? 0,
   });
-  return { sensor, frameCenter, corners: four(offsets) };
 }
 
-const predatorPlaces = (get: Lookup): Places => ({
-  sensor: position(get('Device Latitude'), get('Device Longitude'), get('Device Altitude')),
-  frameCenter: position(get('Frame Center Latitude'), get('Frame Center Longitude'), get('Frame Center Elevation')),
-  corners: four(
+function uasPlaces(state: Numbers): Places {
+  const sensor = position(state.number(13), state.number(14), sensorHeight(state));
+  const frameCenter = position(state.number(23), state.number(24), groundHeight(state));
+  const full = four(points.map((point) => position(state.number(82 + 2 * point), state.number(83 + 2 * point), null)));
+  if (full) return { sensor, frameCenter, corners: full, cornersRule: 'full' };
+  if (frameCenter) {
+    const [longitude, latitude] = frameCenter;
+    const offsets = four(
+      points.map((point) => {
+        const north = state.number(26 + 2 * point);
+        const east = state.number(27 + 2 * point);
+        return north === null || east === null ? null : position(latitude + north, longitude + east, null);
+      }),
+    );
+    if (offsets) return { sensor, frameCenter, corners: offsets, cornersRule: 'offset' };
+  }
+  const footprint = computed(state);
+  if (!footprint) return { sensor, frameCenter, corners: null, cornersRule: null };
+  return {
+    sensor,
+    frameCenter: frameCenter ?? footprint.center,
+    corners: footprint.corners,
+    cornersRule: footprint.toHorizon ? 'horizon' : 'computed',
+  };
+}
+
+function predatorPlaces(state: Numbers): Places {
+  const corners = four(
     points.map((point) =>
-      position(get(`Corner Latitude Point ${point + 1}`), get(`Corner Longitude Point ${point + 1}`), null),
+      position(
+        state.number(`Corner Latitude Point ${point + 1}`),
+        state.number(`Corner Longitude Point ${point + 1}`),
+        null,
+      ),
     ),
-  ),
-});
-
-export function placesOf(packet: KlvPacket): Places {
-  const get = lookupOf(packet.items);
-  if (packet.kind === 'ST0601 UAS LS') return uasPlaces(get);
-  if (packet.kind === 'EG0104 Predator US') return predatorPlaces(get);
-  return { sensor: null, frameCenter: null, corners: null };
+  );
+  return {
+    sensor: position(
+      state.number('Device Latitude'),
+      state.number('Device Longitude'),
+      state.number('Device Altitude'),
+    ),
+    frameCenter: position(
+      state.number('Frame Center Latitude'),
+      state.number('Frame Center Longitude'),
+      state.number('Frame Center Elevation'),
+    ),
+    corners,
+    cornersRule: corners && 'legacy',
+  };
 }
+
+/** `kind`: of the packets that the state was made of. */
+export function placesOf(kind: string, state: Numbers): Places {
+  if (kind === 'ST0601 UAS LS') return uasPlaces(state);
+  if (kind === 'EG0104 Predator US') return predatorPlaces(state);
+  return nowhere;
+}
+
+/** What a map, and a footprint, need (Esri's rules for full-motion video), and by which items they are told. */
+export const needs = {
+  map: [
+    ['Precision Time Stamp', [2, 'Time Stamp']],
+    ['Sensor Latitude', [13, 'Device Latitude']],
+    ['Sensor Longitude', [14, 'Device Longitude']],
+    ['Frame Center Latitude', [23, 'Frame Center Latitude']],
+    ['Frame Center Longitude', [24, 'Frame Center Longitude']],
+  ],
+  footprint: [
+    ['Precision Time Stamp', [2]],
+    ['Platform Heading Angle', [5]],
+    ['Platform Pitch Angle', [90, 6]],
+    ['Platform Roll Angle', [91, 7]],
+    ['Sensor Latitude', [13]],
+    ['Sensor Longitude', [14]],
+    ['Sensor Altitude', [104, 75, 15]],
+    ['Sensor Horizontal Field of View', [16]],
+    ['Sensor Relative Azimuth Angle', [18]],
+    ['Sensor Relative Elevation Angle', [19]],
+    ['Sensor Relative Roll Angle', [20]],
+  ],
+} as const satisfies Record<string, readonly (readonly [string, readonly (number | string)[]])[]>;

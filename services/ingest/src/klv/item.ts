@@ -28,7 +28,7 @@ export class Item {
     private readonly bytes: Buffer,
     private readonly start: number,
     private readonly end: number,
-    readonly ul: string | undefined = undefined,
+    readonly ul?: string,
   ) {}
 
   get name(): string | undefined {
@@ -54,7 +54,9 @@ export class Item {
     const { names, bits } = definition.coding;
     if (names) return names[value];
     if (!bits) return undefined;
-    return Object.entries(bits).flatMap(([bit, name]) => (Math.floor(value / 2 ** Number(bit)) % 2 === 1 ? [name] : []));
+    return Object.entries(bits).flatMap(([bit, name]) =>
+      Math.floor(value / 2 ** Number(bit)) % 2 === 1 ? [name] : [],
+    );
   }
 
   toJSON(): object {

@@ -21,7 +21,13 @@ export interface Field {
 export type Pack = readonly (readonly [name: string, field: Field])[];
 
 /** Null when a field cannot be read. */
-export function readPack(pack: Pack, bytes: Buffer, start: number, end: number, depth: number): Record<string, unknown> | null {
+export function readPack(
+  pack: Pack,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  depth: number,
+): Record<string, unknown> | null {
   const fields: Record<string, unknown> = {};
   let at = start;
   for (const [name, field] of pack) {
@@ -38,7 +44,9 @@ export function readPack(pack: Pack, bytes: Buffer, start: number, end: number, 
 /** Up to the last field that is there. */
 export function writePack(pack: Pack, fields: Readonly<Record<string, unknown>>): Buffer {
   const known = pack.map(([name]) => fields[name] !== null && fields[name] !== undefined);
-  return Buffer.concat(pack.slice(0, known.lastIndexOf(true) + 1).map(([name, field]) => field.write(fields[name] ?? null)));
+  return Buffer.concat(
+    pack.slice(0, known.lastIndexOf(true) + 1).map(([name, field]) => field.write(fields[name] ?? null)),
+  );
 }
 
 export interface Named {
@@ -158,7 +166,7 @@ export const restUint = (names?: Names): Field => ({
 export const list = (inner: Field): Field => ({
   read: (bytes, at, end, depth) => {
     const values: unknown[] = [];
-    for (let from = at; from < end; ) {
+    for (let from = at; from < end;) {
       const read = inner.read(bytes, from, end, depth);
       if (!read || read.next <= from) return null;
       values.push(read.value);

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { SortieError } from '@sortie/common/errors';
 import { sniff, sniffBytes } from '../media/sniff.js';
 import { KlvReader, readKlvFile, type KlvContainer, type TimedPacket } from './read.js';
+import { Telemetry } from './telemetry.js';
 
 /** Throws NOT_A_VIDEO for a file that is neither a transport stream nor KLV. */
 export async function klvContainerOf(path: string): Promise<KlvContainer> {
@@ -19,8 +20,27 @@ export async function klvContainerOf(path: string): Promise<KlvContainer> {
 }
 
 /** The packet as a line of JSON, without what only the reader needs; with what else is known of it, at its end. */
-export const printed = ({ packet, i, pid, pts }: TimedPacket, more: object = {}): string =>
-  JSON.stringify({ i, pid, pts, ...(packet.toJSON() as Record<string, unknown>), ...more });
+export const printed = ({ packet, i, pid, pts, converted }: TimedPacket, more: object = {}): string =>
+  JSON.stringify({ i, pid, pts, converted, ...(packet.toJSON() as Record<string, unknown>), ...more });
+
+/** The health report of a file, indented. */
+export async function klvReport(path: string): Promise<string> {
+  const { telemetry, reader } = await telemetryOf(path);
+  return JSON.stringify(telemetry.health.report(reader.report), null, 2);
+}
+
+/** The track of a file as GeoJSON; an empty collection when no place is known. */
+export async function klvTrack(path: string): Promise<string> {
+  const { telemetry } = await telemetryOf(path);
+  return JSON.stringify(telemetry.track.geojson() ?? { type: 'FeatureCollection', features: [] });
+}
+
+async function telemetryOf(path: string): Promise<{ telemetry: Telemetry; reader: KlvReader }> {
+  const reader = new KlvReader(await klvContainerOf(path));
+  const telemetry = new Telemetry(null);
+  for await (const packet of readKlvFile(path, reader)) telemetry.add(packet);
+  return { telemetry, reader };
+}
 
 export async function* klvLines(path: string): AsyncGenerator<string> {
   const reader = new KlvReader(await klvContainerOf(path));

@@ -9,6 +9,8 @@ export type KlvContainer = 'mpegts' | 'klv';
 
 export interface TimedPacket {
   packet: KlvPacket;
+  /** The packet as it came. */
+  bytes: Buffer;
   /** Number in the file, from 0. */
   i: number;
   pid?: number;
@@ -16,6 +18,10 @@ export interface TimedPacket {
   pts?: number;
   /** PTS of the video before it in the multiplex; absent when there is none. */
   videoPts?: number;
+  /** Seconds from the video's beginning, where the source counts so. */
+  mediaTime?: number;
+  /** From what kind of sidecar it was made. */
+  converted?: string;
 }
 
 export interface ReadReport {
@@ -78,7 +84,7 @@ export class KlvReader {
   private readonly found = new Set<number>();
 
   private add({ bytes, pts, videoPts }: FramedPacket, pid: number | null): void {
-    const packet: TimedPacket = { packet: decodePacket(bytes), i: this.count };
+    const packet: TimedPacket = { packet: decodePacket(bytes), bytes, i: this.count };
     // Private data of any kind may hold the four bytes of a label by accident; an unknown set proves nothing.
     const proves = packet.packet.kind !== 'unknown' || (pid !== null && this.isDeclared(pid)) || pid === null;
     if (!proves) return;

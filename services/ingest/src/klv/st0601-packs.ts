@@ -37,7 +37,13 @@ export const horizonPack: Pack = [
 export const commandPack: Pack = [
   ['id', oid()],
   ['command', sizedText],
-  ['time', { ...uint(8), read: (bytes, at, end) => (at + 8 <= end ? { value: Number(bytes.readBigUInt64BE(at)), next: at + 8 } : null) }],
+  [
+    'time',
+    {
+      ...uint(8),
+      read: (bytes, at, end) => (at + 8 <= end ? { value: Number(bytes.readBigUInt64BE(at)), next: at + 8 } : null),
+    },
+  ],
 ];
 
 /** Items 116 and 121. */
@@ -82,7 +88,7 @@ export const payloadsPack: Pack = [
 /** Item 139: numbers of payloads. */
 export const activePayloads: Field = bitNumbers();
 
-const storeStates: Names = [
+const storeStates: readonly string[] = [
   'Off',
   'Initialization',
   'Ready/Degraded',
@@ -102,7 +108,10 @@ const storeStatus: Field = {
     const state = Number(read.value) & 127;
     const above = Number(read.value) >> 8;
     const engagement = engagements.filter((_, bit) => ((above >> bit) & 1) === 1);
-    return { value: { value: Number(read.value), meaning: storeStates[state as keyof Names] ?? null, engagement }, next: read.next };
+    return {
+      value: { value: Number(read.value), meaning: storeStates[state] ?? null, engagement },
+      next: read.next,
+    };
   },
   write: (value) => oid().write(value),
 };

@@ -1,6 +1,20 @@
 // MISB ST 0601.19: the items of the UAS Datalink Local Set, 1 to 143. One line an item; everything that reads, writes or
 // names items goes by this table.
-import { flags, imapb, linear, named, one, pack, packSeries, raw, set, signed, symmetric, text, unsigned } from './coding.js';
+import {
+  flags,
+  imapb,
+  linear,
+  named,
+  one,
+  pack,
+  packSeries,
+  raw,
+  set,
+  signed,
+  symmetric,
+  text,
+  unsigned,
+} from './coding.js';
 import { compositeTable, rangeImageTable, registrationTable, sarTable } from './image-tables.js';
 import { securityTable } from './st0102-table.js';
 import * as packs from './st0601-packs.js';
@@ -162,7 +176,6 @@ const rows: readonly Row[] = [
   [142, 'View Domain', pack(packs.viewPack), ''],
   [143, 'Metadata Substream ID', pack(packs.substreamPack), ''],
 ];
-
 
 export const uasTable: Table = tableOf('ST 0601', rows);
 

@@ -128,7 +128,7 @@ test('every number goes there and back within half a step', () => {
       const step = (high - low) / (2 ** (bytes.length * 8 - 2) - 1);
       assert.ok(
         typeof back === 'number' && Math.abs(back - value) <= step,
-        `item ${tag}: ${value} came back as ${String(back)}`,
+        `item ${tag}: ${value} came back as ${JSON.stringify(back)}`,
       );
     }
   }

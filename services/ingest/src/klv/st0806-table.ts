@@ -10,7 +10,10 @@ const dataTypes: Names = ['String', 'Signed Integer', 'Unsigned Integer', 'Exper
 const typedNumber: Field = {
   read: (bytes, at) => {
     const byte = bytes[at] ?? 0;
-    return { value: { type: { value: byte >> 6, meaning: dataTypes[byte >> 6] ?? null }, id: byte & 63 }, next: at + 1 };
+    return {
+      value: { type: { value: byte >> 6, meaning: dataTypes[byte >> 6] ?? null }, id: byte & 63 },
+      next: at + 1,
+    };
   },
   write: (value) => {
     const { type, id } = value as { type: { value: number }; id: number };

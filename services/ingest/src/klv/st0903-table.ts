@@ -1,6 +1,19 @@
 // MISB ST 0903: the Video Moving Target Indicator local set, its targets and what hangs on them. Numbers of .3 to .6 live
 // side by side: a single object (102) and chip (105) of the older, series of them (106, 107) of the newer.
-import { imapb, named, one, pack, packSeries, raw, set, setSeries, text, unsigned, uuid, type Names } from './coding.js';
+import {
+  imapb,
+  named,
+  one,
+  pack,
+  packSeries,
+  raw,
+  set,
+  setSeries,
+  text,
+  unsigned,
+  uuid,
+  type Names,
+} from './coding.js';
 import { locationPack, motionPack } from './location-pack.js';
 import { list, oid, restSet, restUint, sized, uint } from './pack.js';
 import { coreIdentifier } from './st1204.js';

@@ -54,14 +54,17 @@ export const uncertainty: Field = {
   write: (given) => {
     const { members, sigma, rho, sigmaBytes, rhoBytes, sparse } = given as Uncertainty;
     const map = Buffer.alloc(sparse && rhoBytes > 0 ? Math.ceil(rho.length / 8) : 0);
-    if (sparse) rho.forEach((one, index) => one !== 0 && (map[index >> 3] = (map[index >> 3] ?? 0) | (0x80 >> (index & 7))));
+    if (sparse)
+      rho.forEach((one, index) => one !== 0 && (map[index >> 3] = (map[index >> 3] ?? 0) | (0x80 >> (index & 7))));
     const deviations = sigma.map((one) => {
       const bytes = Buffer.alloc(sigmaBytes);
       if (sigmaBytes === 4) bytes.writeFloatBE(one ?? NaN);
       else bytes.writeDoubleBE(one ?? NaN);
       return bytes;
     });
-    const coefficients = rho.filter((one) => !sparse || one !== 0).map((one) => writeImapb(one ?? NaN, -1, 1, rhoBytes));
+    const coefficients = rho
+      .filter((one) => !sparse || one !== 0)
+      .map((one) => writeImapb(one ?? NaN, -1, 1, rhoBytes));
     const control = Buffer.from([0x80 | (rhoBytes << 4) | (sparse ? 2 : 0) | 1, sigmaBytes]);
     return Buffer.concat([writeTag(members), control, map, ...deviations, ...coefficients]);
   },

@@ -21,7 +21,8 @@ export const coreIdentifier: Field = {
       next += 16;
       return next <= end ? uuidText(bytes, next - 16) : '';
     };
-    const typed = (type: number): CoreIdentifier['sensor'] => (type === 0 ? null : { type: types[type] ?? '', id: id() });
+    const typed = (type: number): CoreIdentifier['sensor'] =>
+      type === 0 ? null : { type: types[type] ?? '', id: id() };
     const value: CoreIdentifier = {
       version: bytes[at] ?? 0,
       sensor: typed((usage >> 5) & 3),

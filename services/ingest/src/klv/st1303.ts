@@ -26,7 +26,10 @@ export type Natural =
 
 const mostElements = 65_536;
 
-function naturalReader(natural: Natural, size: number): ((bytes: Buffer, at: number, row: number) => number | null) | null {
+function naturalReader(
+  natural: Natural,
+  size: number,
+): ((bytes: Buffer, at: number, row: number) => number | null) | null {
   if (natural === 'unsigned') return size <= 6 ? (bytes, at) => bytes.readUIntBE(at, size) : null;
   if (natural === 'float') {
     if (size === 4) return (bytes, at) => bytes.readFloatBE(at);

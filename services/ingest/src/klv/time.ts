@@ -2,14 +2,24 @@
 import { ptsDifference } from '../mpegts/pes.js';
 import type { TimedPacket } from './read.js';
 
-/** `pts`: its own; `video`: that of the video before it in the multiplex; `timestamp`: its item 2 against the first one's. */
-export type TimeRule = 'pts' | 'video' | 'timestamp' | 'none';
+/**
+ * `pts`: its own; `video`: that of the video before it in the multiplex; `subtitle`: of a sidecar that counts from the
+ * video's beginning; `timestamp`: its item 2 against the first one's.
+ */
+export type TimeRule = 'pts' | 'video' | 'subtitle' | 'timestamp' | 'none';
 
 export interface MediaTime {
   /** Seconds; null when nothing tells. */
   time: number | null;
   timeRule: TimeRule;
 }
+
+/**
+ * Item 2 counts seconds without leap seconds (MISP time); items 136 and 137 bring it to UTC: item 2 + item 137 − item 136.
+ * Microseconds, and seconds for item 136.
+ */
+export const utcFrom = (timestamp: number, leapSeconds: number, correction: number): number =>
+  timestamp + correction - leapSeconds * 1e6;
 
 const clockRate = 90_000;
 /** A packet this little before a piece belongs to it: telemetry may lead its picture. */
@@ -21,11 +31,20 @@ export interface ClockPiece {
   pts90k: number;
 }
 
-/** Gives each packet of a file its time. `pieces` are those of the video's clock, in order; none without video. */
+/**
+ * Gives each packet of a file its time. `pieces` are those of the video's clock, in order; none without video; null when
+ * the video is not known, and the first clock of a packet is 0.
+ */
 export class Timeline {
   private firstStamp: number | null = null;
+  private pieces: readonly ClockPiece[];
 
-  constructor(private readonly pieces: readonly ClockPiece[]) {}
+  constructor(pieces: readonly ClockPiece[] | null) {
+    this.pieces = pieces ?? [];
+    this.unknown = pieces === null;
+  }
+
+  private readonly unknown: boolean;
 
   /** By the piece whose span holds the PTS; by the first one when none does. */
   private byPts(pts: number): number {
@@ -40,6 +59,10 @@ export class Timeline {
   timeOf(packet: TimedPacket): MediaTime {
     const { pts, videoPts } = packet;
     const stamp = packet.packet.timestamp;
+    if (packet.mediaTime !== undefined) return { time: packet.mediaTime, timeRule: 'subtitle' };
+    const clock = pts ?? videoPts;
+    if (this.unknown && this.pieces.length === 0 && clock !== undefined)
+      this.pieces = [{ mediaTime: 0, pts90k: clock }];
     if (this.pieces.length > 0) {
       if (pts !== undefined) return { time: this.byPts(pts), timeRule: 'pts' };
       if (videoPts !== undefined) return { time: this.byPts(videoPts), timeRule: 'video' };

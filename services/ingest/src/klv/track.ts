@@ -1,57 +1,107 @@
-// The flight as GeoJSON (RFC 7946): where the sensor was, and where it looked.
-import type { Position, Places } from './geometry.js';
+// The flight as GeoJSON (RFC 7946): where the sensor was, where it looked, and what it saw; simplified, for maps. The full
+// one is a feature for each packet.
+import type { Places } from './geometry.js';
+import { Simplifier, type LinePoint } from './simplify.js';
 
-/** Points kept of each line: when there are more, every second is dropped, again and again. */
+/** Metres; doubled as often as a line has more points than this. */
+const firstTolerance = 1;
 const mostPoints = 20_000;
+/** Footprints kept: when there are more, every second is dropped, again and again. */
+const mostFootprints = 200;
+
+const rounded = (seconds: number): number => Math.round(seconds * 1000) / 1000;
 
 class Line {
-  private points: { position: Position; time: number }[] = [];
-  /** One of so many points is kept. */
-  private every = 1;
+  private simplifier = new Simplifier(firstTolerance);
+  private tolerance = firstTolerance;
   private seen = 0;
 
-  add(position: Position, time: number): void {
-    if (this.seen++ % this.every !== 0) return;
-    this.points.push({ position, time });
-    if (this.points.length > mostPoints) {
-      this.points = this.points.filter((_, index) => index % 2 === 0);
-      this.every *= 2;
-    }
+  add(point: LinePoint): void {
+    this.seen++;
+    this.simplifier.add(point);
+    if (this.simplifier.kept.length < mostPoints) return;
+    // What was left out stays within the sum of both tolerances.
+    const coarser = new Simplifier(this.tolerance);
+    for (const kept of this.simplifier.points) coarser.add(kept);
+    this.simplifier = coarser;
+    this.tolerance *= 2;
   }
 
   feature(name: string): object | null {
-    const [first] = this.points;
+    const { points } = this.simplifier;
+    const [first] = points;
     if (!first) return null;
-    const coordinates = this.points.map(({ position }) => position);
+    const coordinates = points.map(({ position }) => position);
     const geometry =
-      this.points.length === 1 ? { type: 'Point', coordinates: first.position } : { type: 'LineString', coordinates };
+      points.length === 1 ? { type: 'Point', coordinates: first.position } : { type: 'LineString', coordinates };
+    const times = points.map(({ time }) => rounded(time));
     return {
       type: 'Feature',
       geometry,
-      properties: {
-        name,
-        packets: this.seen,
-        keptOneOf: this.every,
-        times: this.points.map(({ time }) => Math.round(time * 1000) / 1000),
-      },
+      properties: { name, packets: this.seen, toleranceMeters: this.tolerance, times },
     };
   }
+}
+
+/** First and last point of a ring are the same, and it runs against the clock (RFC 7946 section 3.1.6). */
+export function ringOf(corners: NonNullable<Places['corners']>): number[][] {
+  const ring = corners.map(([x, y]) => [x, y]);
+  const doubleArea = ring.reduce((sum, [x = 0, y = 0], index) => {
+    const [nextX = 0, nextY = 0] = ring[(index + 1) % ring.length] ?? [];
+    return sum + (x * nextY - nextX * y);
+  }, 0);
+  if (doubleArea < 0) ring.reverse();
+  return [...ring, ring[0] ?? []];
+}
+
+const footprintFeature = (places: Places, time: number): object | null =>
+  places.corners && {
+    type: 'Feature',
+    geometry: { type: 'Polygon', coordinates: [ringOf(places.corners)] },
+    properties: { name: 'footprint', time: rounded(time), rule: places.cornersRule },
+  };
+
+/** All that one packet tells of places, exactly; null when that is nothing. */
+export function fullFeature(places: Places, time: number, properties: object): object | null {
+  const { sensor, frameCenter, corners } = places;
+  const geometries = [
+    ...(sensor ? [{ type: 'Point', coordinates: sensor }] : []),
+    ...(frameCenter ? [{ type: 'Point', coordinates: frameCenter }] : []),
+    ...(corners ? [{ type: 'Polygon', coordinates: [ringOf(corners)] }] : []),
+  ];
+  if (geometries.length === 0) return null;
+  const is = { sensor: sensor !== null, frameCenter: frameCenter !== null, corners: places.cornersRule };
+  return {
+    type: 'Feature',
+    geometry: { type: 'GeometryCollection', geometries },
+    properties: { time: rounded(time), ...properties, is },
+  };
 }
 
 export class Track {
   private readonly sensor = new Line();
   private readonly frameCenter = new Line();
+  private footprints: { places: Places; time: number }[] = [];
+  private every = 1;
+  private seen = 0;
 
-  add({ sensor, frameCenter }: Places, time: number): void {
-    if (sensor) this.sensor.add(sensor, time);
-    if (frameCenter) this.frameCenter.add(frameCenter, time);
+  add(places: Places, time: number): void {
+    if (places.sensor) this.sensor.add({ position: places.sensor, time });
+    if (places.frameCenter) this.frameCenter.add({ position: places.frameCenter, time });
+    if (!places.corners || this.seen++ % this.every !== 0) return;
+    this.footprints.push({ places, time });
+    if (this.footprints.length < mostFootprints) return;
+    this.footprints = this.footprints.filter((_, index) => index % 2 === 0);
+    this.every *= 2;
   }
 
   /** Null when no place is known. */
   geojson(): object | null {
-    const features = [this.sensor.feature('sensor'), this.frameCenter.feature('frame center')].filter(
-      (feature) => feature !== null,
-    );
+    const features = [
+      this.sensor.feature('sensor'),
+      this.frameCenter.feature('frame center'),
+      ...this.footprints.map(({ places, time }) => footprintFeature(places, time)),
+    ].filter((feature) => feature !== null);
     return features.length === 0 ? null : { type: 'FeatureCollection', features };
   }
 }

@@ -29,7 +29,10 @@ function integerBytes(value: bigint, length: number): Buffer {
 
 const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
 
-function elementBytes(of: { table: () => Table } | { pack: Parameters<typeof writePack>[0] }, element: unknown): Buffer {
+function elementBytes(
+  of: { table: () => Table } | { pack: Parameters<typeof writePack>[0] },
+  element: unknown,
+): Buffer {
   if ('pack' in of) return writePack(of.pack, element as Record<string, unknown>);
   return writeItems(of.table(), (element as { items: readonly WritableItem[] }).items);
 }

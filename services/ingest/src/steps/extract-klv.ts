@@ -1,18 +1,20 @@
-// Extracting KLV Metadata: every packet, decoded and timed, as lines, as a track, and as cues beside the picture.
-import { createWriteStream } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+// Extracting KLV Metadata: every packet, decoded and timed, as lines, as a table, as a track, as cues beside the picture and
+// as events in it, with a report of how far it can be trusted.
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 import { join } from 'node:path';
-import type { Telemetry } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import type { Telemetry as LayerTelemetry } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import type { EngineResult } from '@sortie/native';
-import { cuePlaylist, CueSegmenter, cueText, State, type Cue } from '../klv/cues.js';
-import { placesOf } from '../klv/geometry.js';
-import { KlvReader, readKlvFile } from '../klv/read.js';
+import { cuePlaylist, CueSegmenter, cueText, type Cue } from '../klv/cues.js';
+import { csvHeader, csvLine } from '../klv/csv.js';
+import { prependBoxes } from '../klv/emsg.js';
+import { EventSegments } from '../klv/event-segments.js';
 import { printed } from '../klv/print.js';
-import { Summary } from '../klv/summary.js';
-import { Timeline } from '../klv/time.js';
-import { Track } from '../klv/track.js';
+import { KlvReader, readKlvFile } from '../klv/read.js';
+import { Telemetry } from '../klv/telemetry.js';
+import { fullFeature } from '../klv/track.js';
 import type { Run } from '../run.js';
 import type { KlvProbe } from './probe-klv.js';
 import type { Source } from './start.js';
@@ -22,7 +24,7 @@ export interface TelemetryFiles {
   packetsPath: string;
   /** Media playlist of the cues, relative to the layer. */
   cuesPlaylist: string;
-  layer: Telemetry;
+  layer: LayerTelemetry;
 }
 
 const directory = 'telemetry';
@@ -32,6 +34,26 @@ const segmentName = (index: number): string => `${String(index + 1).padStart(5, 
 /** A cue whose successor does not come is over by then. */
 const longestCue = 30;
 
+/** A text file that grows; never more of it in memory than the stream holds. */
+class Growing {
+  private readonly stream: WriteStream;
+
+  constructor(path: string, head = '') {
+    this.stream = createWriteStream(path);
+    if (head !== '') this.stream.write(head);
+  }
+
+  async write(text: string): Promise<void> {
+    if (!this.stream.write(text)) await once(this.stream, 'drain');
+  }
+
+  async end(tail = ''): Promise<void> {
+    this.stream.end(tail);
+    await finished(this.stream);
+  }
+}
+
+/** Puts the packets into the picture's segments, too; their sizes in `made` are then those with the packets. */
 export async function extractKlv(
   run: Run,
   source: Source,
@@ -41,44 +63,48 @@ export async function extractKlv(
   if (!probe.readable) return null;
   const at = (path: string): string => join(run.parts.directory, path);
   await mkdir(at(cuesDirectory), { recursive: true });
-  const lines = createWriteStream(at(packetsPath));
   const ranges = (made.rungs[0]?.segments ?? []).map(({ start, duration }) => ({ start, duration }));
   const cues = new CueWriter(
     new CueSegmenter(ranges, (index, text) => writeFile(at(`${cuesDirectory}/${segmentName(index)}`), text)),
     made.duration,
   );
+  const events = new EventSegments(ranges, at(`${directory}/events`));
+  const lines = new Growing(at(packetsPath));
+  const table = new Growing(at(`${directory}/telemetry.csv`), csvHeader);
+  const full = new Growing(at(`${directory}/track-full.geojson`), '{"type":"FeatureCollection","features":[');
+  let features = 0;
   const reader = new KlvReader('mpegts');
-  const timeline = new Timeline([{ mediaTime: 0, pts90k: made.originPts90k }, ...made.clockJumps]);
-  const state = new State();
-  const summary = new Summary();
-  const track = new Track();
+  const telemetry = new Telemetry([{ mediaTime: 0, pts90k: made.originPts90k }, ...made.clockJumps]);
 
   for await (const timed of readKlvFile(source.path, reader)) {
     run.signal.throwIfAborted();
-    const { packet } = timed;
-    const when = timeline.timeOf(timed);
-    const places = placesOf(packet);
-    summary.add(timed, when, places);
-    if (when.time !== null && packet.checksum !== 'bad') {
-      track.add(places, when.time);
-      // A state that others did not send is not theirs: legacy sets stand for themselves.
-      const items = packet.kind === 'ST0601 UAS LS' ? state.update(packet, when.time) : [];
-      if (items.length > 0 || places.sensor) await cues.add(when.time, cueText(items, places));
+    const { when, held } = telemetry.add(timed);
+    await lines.write(`${printed(timed, when)}\n`);
+    if (when.time !== null) await events.add({ time: when.time, bytes: timed.bytes });
+    if (!held) continue;
+    const { state, places, time } = held;
+    const { utc } = timed.packet;
+    if (state.items.length > 0) {
+      await cues.add(time, cueText(state, places));
+      await table.write(csvLine(time, utc, state, places));
     }
-    if (!lines.write(`${printed(timed, when)}\n`)) await once(lines, 'drain');
+    const feature = fullFeature(places, time, { utc });
+    if (feature) await full.write(`${features++ === 0 ? '' : ',\n'}${JSON.stringify(feature)}`);
   }
-  lines.end();
-  await finished(lines);
-  if (summary.packets === 0) {
+  await Promise.all([lines.end(), table.end(), full.end(']}\n')]);
+  const { health, track } = telemetry;
+  if (health.packets === 0) {
     await rm(at(directory), { recursive: true, force: true });
     return null;
   }
   await cues.end();
+  await events.finish((index, boxes) => addBoxes(at, made, index, boxes));
   const cuesPlaylist = `${cuesDirectory}/index.m3u8`;
   await writeFile(at(cuesPlaylist), cuePlaylist(ranges, segmentName));
   const geojson = track.geojson();
   if (geojson) await writeFile(at(`${directory}/track.geojson`), JSON.stringify(geojson));
-  const report = summary.report(reader.report);
+  else await rm(at(`${directory}/track-full.geojson`));
+  const report = health.report(reader.report);
   await writeFile(at(`${directory}/report.json`), JSON.stringify(report, null, 2));
   if (report.checksums.bad > 0) {
     run.warn(
@@ -89,17 +115,27 @@ export async function extractKlv(
   const date = (microseconds: number | null): Date | undefined =>
     microseconds === null ? undefined : new Date(microseconds / 1000);
   return {
-    packets: summary.packets,
+    packets: health.packets,
     packetsPath,
     cuesPlaylist,
     layer: {
-      packets: summary.packets,
-      kinds: summary.kinds,
-      extent: summary.extent ?? undefined,
-      startTime: date(summary.first),
-      endTime: date(summary.last),
+      packets: health.packets,
+      kinds: health.kinds,
+      extent: health.extent ?? undefined,
+      startTime: date(health.first),
+      endTime: date(health.last),
     },
   };
+}
+
+/** The same events in each rung: a player that changes rungs misses none. */
+async function addBoxes(at: (path: string) => string, made: EngineResult, index: number, boxes: Buffer): Promise<void> {
+  for (const { segments } of made.rungs) {
+    const segment = segments[index];
+    if (!segment) continue;
+    await prependBoxes(at(segment.path), boxes);
+    segment.bytes = (await stat(at(segment.path))).size;
+  }
 }
 
 /** A cue lasts until the next one begins. Of packets at the same moment the last counts; late ones stand where they come. */

@@ -1,0 +1,335 @@
+// The health report: what a layer's telemetry comes to, and how far it can be trusted. Memory stays the same however long
+// the flight.
+import type { Extent } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import { needs, type CornersRule, type Places } from './geometry.js';
+import type { Item } from './item.js';
+import type { ChecksumState } from './packet.js';
+import type { ReadReport, TimedPacket } from './read.js';
+import { classifications } from './st0102-table.js';
+import type { MediaTime, TimeRule } from './time.js';
+import { utcFrom } from './time.js';
+
+export interface Gap {
+  /** Media time of the last packet before it, seconds. */
+  after: number;
+  seconds: number;
+}
+
+export interface Health {
+  packets: number;
+  kinds: Record<string, number>;
+  checksums: Record<ChecksumState, number>;
+  /** Packets with something in them that could not be read. */
+  damaged: number;
+  /** Item 65: the version of ST 0601 by which the packets were written. */
+  versions: Record<string, number>;
+  time: {
+    /** How packets were put on the media timeline. */
+    rules: Partial<Record<TimeRule, number>>;
+    /** As sent, and in UTC where items 136 and 137 allow it. */
+    first: string | null;
+    last: string | null;
+    firstUtc: string | null;
+    lastUtc: string | null;
+    leapSeconds: number | null;
+    /** Between packets of one stream, seconds. */
+    usualInterval: number | null;
+    /** Longer than 0.7 s (ST 1402) and than three usual intervals. The longest ones are listed. */
+    gaps: { count: number; longest: Gap[] };
+    /** Item 2 the same as before it. */
+    duplicates: number;
+    /** Item 2 before that of the packet before it. */
+    outOfOrder: number;
+    /** Item 2 against the media time, both from the first packet on: seconds, and milliseconds a minute. */
+    drift: { least: number; most: number; rate: number } | null;
+  };
+  /** By tag (or name): how often, how often with a length off the standard, how often without a value. */
+  items: Record<string, { name: string; packets: number; unusualLength: number; noValue: number }>;
+  /** Items that the tables do not know, or that are not of the stated version. */
+  unknownItems: Record<string, number>;
+  map: { possible: boolean; missing: string[] };
+  footprint: { possible: boolean; missing: string[]; corners: Partial<Record<CornersRule, number>> };
+  /** Never "Unclassified" unless every marking that was found says so and every ST 0601 packet holds one at its time. */
+  security: { marking: string; markings: Record<string, number>; packetsWithout: number };
+  extent: Extent | null;
+  streams: { pid: number; streamType: number; packets: number }[];
+  reading: {
+    junkBytes: number;
+    truncated: number;
+    sequenceErrors: number;
+    continuityErrors: number;
+    scrambled: number;
+  };
+}
+
+const listedGaps = 20;
+const leastGap = 0.7;
+const usualTimes = 3;
+/** Intervals are counted in steps of an eighth of a power of two, from a tenth of a millisecond on. */
+const bucketOf = (seconds: number): number => Math.max(0, Math.round(8 * Math.log2(Math.max(seconds, 1e-4) / 1e-4)));
+const secondsOf = (bucket: number): number => 1e-4 * 2 ** (bucket / 8);
+
+/** Intervals between the packets of one stream. */
+class Intervals {
+  private readonly counts: number[] = [];
+  readonly longest: Gap[] = [];
+  private before: number | null = null;
+
+  add(time: number): void {
+    if (this.before !== null && time >= this.before) {
+      const seconds = time - this.before;
+      const bucket = bucketOf(seconds);
+      this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
+      if (
+        seconds > leastGap &&
+        seconds > (this.longest.at(-1)?.seconds ?? 0) * Number(this.longest.length >= listedGaps)
+      ) {
+        this.longest.push({ after: this.before, seconds });
+        this.longest.sort((a, b) => b.seconds - a.seconds);
+        this.longest.length = Math.min(this.longest.length, listedGaps);
+      }
+    }
+    this.before = time;
+  }
+
+  /** The median. */
+  get usual(): number | null {
+    const all = this.counts.reduce((sum, count) => sum + (count ?? 0), 0);
+    let seen = 0;
+    for (const [bucket, count] of this.counts.entries()) {
+      seen += count ?? 0;
+      if (all > 0 && seen * 2 >= all) return secondsOf(bucket);
+    }
+    return null;
+  }
+
+  longerThan(limit: number): number {
+    return this.counts.reduce((sum, count, bucket) => sum + (secondsOf(bucket) > limit ? (count ?? 0) : 0), 0);
+  }
+}
+
+/** Item 2 against media time: extremes and the slope of the line of least squares. */
+class Drift {
+  private first: { stamp: number; time: number } | null = null;
+  private least = 0;
+  private most = 0;
+  private n = 0;
+  private sums = { t: 0, o: 0, tt: 0, to: 0 };
+
+  add(stamp: number, time: number): void {
+    this.first ??= { stamp, time };
+    const t = time - this.first.time;
+    const offset = (stamp - this.first.stamp) / 1e6 - t;
+    this.least = Math.min(this.least, offset);
+    this.most = Math.max(this.most, offset);
+    this.n++;
+    this.sums = {
+      t: this.sums.t + t,
+      o: this.sums.o + offset,
+      tt: this.sums.tt + t * t,
+      to: this.sums.to + t * offset,
+    };
+  }
+
+  get result(): Health['time']['drift'] {
+    const { t, o, tt, to } = this.sums;
+    const spread = this.n * tt - t * t;
+    if (this.n < 2 || spread <= 0) return null;
+    return { least: this.least, most: this.most, rate: ((this.n * to - t * o) / spread) * 60_000 };
+  }
+}
+
+interface StreamClock {
+  intervals: Intervals;
+  drift: Drift;
+  stamp: number | null;
+}
+
+const noClassification = 'unknown';
+
+/** In words; what is absent or not one of the five is unknown, and never unclassified (ST 0102). */
+export function markingOf(security: readonly Item[]): string {
+  const classification = security.find(
+    (item) => item.tag === 1 || (item.tag === undefined && item.name === 'Security Classification'),
+  )?.value;
+  if (typeof classification === 'string' && classification !== '') return classification;
+  return (typeof classification === 'number' ? classifications[classification as 1] : undefined) ?? noClassification;
+}
+
+export class HealthReport {
+  packets = 0;
+  readonly kinds: Record<string, number> = {};
+  extent: Extent | null = null;
+  /** Microseconds since 1970, as sent. */
+  first: number | null = null;
+  last: number | null = null;
+  private readonly checksums: Record<ChecksumState, number> = { ok: 0, bad: 0, missing: 0 };
+  private readonly timeRules: Partial<Record<TimeRule, number>> = {};
+  private readonly perPid = new Map<number, number>();
+  private readonly versions: Record<string, number> = {};
+  private readonly items: Health['items'] = {};
+  private readonly unknownItems: Record<string, number> = {};
+  private readonly corners: Partial<Record<CornersRule, number>> = {};
+  private readonly markings: Record<string, number> = {};
+  private readonly clocks = new Map<string, StreamClock>();
+  private packetsWithout = 0;
+  private damaged = 0;
+  private duplicates = 0;
+  private outOfOrder = 0;
+  private leap: { seconds: number; correction: number } | null = null;
+
+  /** `security`: what holds of ST 0102 at the packet's time. */
+  add(timed: TimedPacket, { time, timeRule }: MediaTime, places: Places, security: readonly Item[]): void {
+    const { packet, pid } = timed;
+    this.packets++;
+    this.kinds[packet.kind] = (this.kinds[packet.kind] ?? 0) + 1;
+    if (packet.checksum) this.checksums[packet.checksum]++;
+    this.timeRules[timeRule] = (this.timeRules[timeRule] ?? 0) + 1;
+    if (packet.error !== undefined) this.damaged++;
+    if (pid !== undefined) this.perPid.set(pid, (this.perPid.get(pid) ?? 0) + 1);
+    this.count(packet.items);
+    // What is damaged may tell wrong times and places; one flipped bit would stretch the extent over the world.
+    if (packet.checksum === 'bad') return;
+    this.clock(timed, time, timeRule);
+    const uas = packet.kind === 'ST0601 UAS LS';
+    if (uas) this.read(packet.items);
+    if (security.length > 0) {
+      const marking = markingOf(security);
+      this.markings[marking] = (this.markings[marking] ?? 0) + 1;
+    } else if (uas || packet.kind === 'EG0104 Predator US') this.packetsWithout++;
+    if (places.cornersRule) this.corners[places.cornersRule] = (this.corners[places.cornersRule] ?? 0) + 1;
+    const seen = places.corners ?? (places.frameCenter ? [places.frameCenter] : places.sensor ? [places.sensor] : []);
+    for (const [x, y] of seen) this.widen(x, y);
+  }
+
+  private widen(x: number, y: number): void {
+    const { xmin, ymin, xmax, ymax } = this.extent ?? { xmin: x, ymin: y, xmax: x, ymax: y };
+    this.extent = {
+      xmin: Math.min(xmin, x),
+      ymin: Math.min(ymin, y),
+      xmax: Math.max(xmax, x),
+      ymax: Math.max(ymax, y),
+    };
+  }
+
+  private count(items: readonly Item[]): void {
+    for (const item of items) {
+      const key = String(item.tag ?? item.name ?? item.ul);
+      if (!item.definition || item.note === 'not of the stated version') {
+        this.unknownItems[key] = (this.unknownItems[key] ?? 0) + 1;
+        continue;
+      }
+      const entry = (this.items[key] ??= { name: item.definition.name, packets: 0, unusualLength: 0, noValue: 0 });
+      entry.packets++;
+      if (item.note === 'unusual length') entry.unusualLength++;
+      if (item.value === null) entry.noValue++;
+    }
+  }
+
+  private read(items: readonly Item[]): void {
+    let seconds: number | null = null;
+    let correction = 0;
+    for (const { tag, value } of items) {
+      if (typeof value !== 'number') continue;
+      if (tag === 65) this.versions[value] = (this.versions[value] ?? 0) + 1;
+      else if (tag === 136) seconds = value;
+      else if (tag === 137) correction = value;
+    }
+    if (seconds !== null) this.leap = { seconds, correction };
+  }
+
+  private clock({ packet, pid }: TimedPacket, time: number | null, rule: TimeRule): void {
+    const key = `${pid ?? ''} ${packet.kind}`;
+    let clock = this.clocks.get(key);
+    if (!clock) this.clocks.set(key, (clock = { intervals: new Intervals(), drift: new Drift(), stamp: null }));
+    if (time !== null) clock.intervals.add(time);
+    const { timestamp } = packet;
+    if (packet.utc === undefined || typeof timestamp !== 'number') return;
+    this.first = Math.min(this.first ?? Infinity, timestamp);
+    this.last = Math.max(this.last ?? -Infinity, timestamp);
+    if (clock.stamp === timestamp) this.duplicates++;
+    else if (clock.stamp !== null && timestamp < clock.stamp) this.outOfOrder++;
+    clock.stamp = timestamp;
+    if (time !== null && (rule === 'pts' || rule === 'video')) clock.drift.add(timestamp, time);
+  }
+
+  private get gaps(): Pick<Health['time'], 'gaps' | 'usualInterval'> {
+    const clocks = [...this.clocks.values()].map(({ intervals }) => intervals);
+    const main = clocks[0];
+    const limitOf = (intervals: Intervals): number => Math.max(leastGap, usualTimes * (intervals.usual ?? 0));
+    const longest = clocks.flatMap((intervals) =>
+      intervals.longest.filter(({ seconds }) => seconds > limitOf(intervals)),
+    );
+    const count = clocks.reduce((sum, intervals) => sum + intervals.longerThan(limitOf(intervals)), 0);
+    longest.sort((a, b) => b.seconds - a.seconds);
+    return {
+      usualInterval: main?.usual ?? null,
+      gaps: { count: Math.max(count, longest.length), longest: longest.slice(0, listedGaps) },
+    };
+  }
+
+  /** Of every packet one value at least must have come. */
+  private need(of: keyof typeof needs): { possible: boolean; missing: string[] } {
+    const known = (key: number | string): boolean => {
+      const entry = this.items[String(key)];
+      return entry !== undefined && entry.packets > entry.noValue;
+    };
+    const missing = needs[of].filter(([, keys]) => !keys.some(known)).map(([name]) => name);
+    return { possible: missing.length === 0, missing };
+  }
+
+  private get security(): Health['security'] {
+    const found = Object.keys(this.markings);
+    const [only] = found;
+    const marking =
+      found.length === 0
+        ? 'none found'
+        : found.length === 1 && only !== undefined && this.packetsWithout === 0
+          ? only
+          : found.filter((one) => one !== 'Unclassified').join(', ') || noClassification;
+    return { marking, markings: this.markings, packetsWithout: this.packetsWithout };
+  }
+
+  report({ transport, junkBytes, truncated, sequenceErrors }: ReadReport): Health {
+    const iso = (microseconds: number | null): string | null =>
+      microseconds === null ? null : new Date(microseconds / 1000).toISOString();
+    const utc = (microseconds: number | null): string | null =>
+      microseconds === null || !this.leap ? null : iso(utcFrom(microseconds, this.leap.seconds, this.leap.correction));
+    const drifts = [...this.clocks.values()].map(({ drift }) => drift.result).filter((drift) => drift !== null);
+    return {
+      packets: this.packets,
+      kinds: this.kinds,
+      checksums: this.checksums,
+      damaged: this.damaged,
+      versions: this.versions,
+      time: {
+        rules: this.timeRules,
+        first: iso(this.first),
+        last: iso(this.last),
+        firstUtc: utc(this.first),
+        lastUtc: utc(this.last),
+        leapSeconds: this.leap?.seconds ?? null,
+        ...this.gaps,
+        duplicates: this.duplicates,
+        outOfOrder: this.outOfOrder,
+        drift: drifts[0] ?? null,
+      },
+      items: this.items,
+      unknownItems: this.unknownItems,
+      map: this.need('map'),
+      footprint: { ...this.need('footprint'), corners: this.corners },
+      security: this.security,
+      extent: this.extent,
+      streams: (transport?.streams ?? [])
+        .filter((stream) => this.perPid.has(stream.pid))
+        .map(({ pid, streamType }) => ({ pid, streamType, packets: this.perPid.get(pid) ?? 0 })),
+      reading: {
+        junkBytes,
+        truncated,
+        sequenceErrors,
+        continuityErrors: transport?.continuityErrors ?? 0,
+        scrambled: transport?.scrambled ?? 0,
+      },
+    };
+  }
+}

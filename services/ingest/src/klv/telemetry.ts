@@ -1,0 +1,42 @@
+// All that is made of packets as they come: their time, what holds at it, where that is, and what it all comes to.
+import { nowhere, placesOf, type Places } from './geometry.js';
+import { HealthReport } from './health.js';
+import type { TimedPacket } from './read.js';
+import { States, type State } from './state.js';
+import { Timeline, type ClockPiece, type MediaTime } from './time.js';
+import { Track } from './track.js';
+
+export interface Moment {
+  when: MediaTime;
+  /** Null for packets that are damaged, or stand at no time: they say nothing that could be relied on. */
+  held: { state: State; places: Places; time: number } | null;
+}
+
+/** Sets that tell of the platform and its sensor; others, as stand-alone moving targets, have no places of their own. */
+const aboutSensor = ['ST0601 UAS LS', 'EG0104 Predator US'];
+
+export class Telemetry {
+  readonly health = new HealthReport();
+  readonly track = new Track();
+  private readonly states = new States();
+  private readonly timeline: Timeline;
+
+  /** `pieces`: of the video's clock, in order; null: the clock of the first packet that has one. */
+  constructor(pieces: readonly ClockPiece[] | null) {
+    this.timeline = new Timeline(pieces);
+  }
+
+  add(timed: TimedPacket): Moment {
+    const { packet } = timed;
+    const when = this.timeline.timeOf(timed);
+    if (packet.checksum === 'bad' || when.time === null || !aboutSensor.includes(packet.kind)) {
+      this.health.add(timed, when, nowhere, []);
+      return { when, held: null };
+    }
+    const state = this.states.of(timed).update(packet, when.time);
+    const places = placesOf(packet.kind, state);
+    this.health.add(timed, when, places, state.security);
+    this.track.add(places, when.time);
+    return { when, held: { state, places, time: when.time } };
+  }
+}
