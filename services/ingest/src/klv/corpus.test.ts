@@ -99,4 +99,61 @@ for (const name of files) {
   });
 }
 
+/** As kwiver prints them: values with their lengths, enumerations with their names, sets as lists. Leaves, in order. */
+function leaves(value: unknown): (number | string)[] {
+  if (typeof value === 'number' || typeof value === 'string') return [value];
+  if (Array.isArray(value)) return value.flatMap(leaves);
+  if (typeof value !== 'object' || value === null) return [];
+  const fields = value as Record<string, unknown>;
+  if ('length' in fields && 'value' in fields) return leaves(fields['value']);
+  if ('integer' in fields && 'string' in fields) return leaves(fields['integer']);
+  if ('key' in fields && 'value' in fields) return leaves(fields['value']);
+  return Object.values(fields).flatMap(leaves);
+}
+
+/** Ours without the names of what they hold. */
+function ownLeaves(value: unknown): (number | string)[] {
+  if (typeof value === 'number' || typeof value === 'string') return [value];
+  if (Array.isArray(value)) return value.flatMap(ownLeaves);
+  if (typeof value !== 'object' || value === null) return [];
+  const fields = value as Record<string, unknown>;
+  if ('hex' in fields) return ownLeaves(fields['value']);
+  if ('meaning' in fields && 'value' in fields) return ownLeaves(fields['value']);
+  return Object.values(fields).flatMap(ownLeaves);
+}
+
+/** Sets and packs that kwiver's file shows in a shape near enough to ours to be compared leaf by leaf. */
+const alike = [34, 63, 77, 81, 99, 115, 116, 121, 125, 126, 127, 128, 130, 139];
+const gold = media === undefined ? '' : join(media, 'klv_real_kwiver_h264_klv.ts.kwiver-gold.json');
+if (existsSync(gold)) {
+  test('every value of kwiver’s gold file, also inside of sets and packs', async () => {
+    const packets = JSON.parse(readFileSync(gold, 'utf8')) as {
+      frame: number;
+      value: { key: { integer: number }; value: unknown }[];
+    }[];
+    const own = await packetsOf(gold.replace(/\.kwiver-gold\.json$/, ''));
+    let compared = 0;
+    packets.forEach(({ frame, value: items }) => {
+      const index = frame - 1;
+      for (const { key, value } of items) {
+        const tag = key.integer;
+        const scalar = typeof value !== 'object' || (value !== null && !Array.isArray(value) && 'length' in value);
+        if (!scalar && !alike.includes(tag)) continue;
+        const item = own[index]?.items.find((one) => one.tag === tag);
+        const expected = leaves(value);
+        const seen = ownLeaves(item?.value);
+        assert.is(seen.length, expected.length, `packet ${index} item ${tag}`);
+        expected.forEach((leaf, at) => {
+          compared++;
+          assert.ok(
+            near(typeof leaf === 'number' ? Number(seen[at]) : seen[at], leaf),
+            `packet ${index} item ${tag}: ${String(seen[at])} for ${leaf}`,
+          );
+        });
+      }
+    });
+    assert.ok(compared > 250, `${compared} values`);
+  });
+}
+
 test.run();

@@ -17,8 +17,8 @@ export interface Field {
   write(value: unknown): Buffer;
 }
 
-/** Names and fields; those that the bytes do not reach are null. */
-export type Pack = readonly (readonly [name: string, field: Field])[];
+/** Names and fields; those that the bytes do not reach are null, or what the standard says for then. */
+export type Pack = readonly (readonly [name: string, field: Field, otherwise?: number])[];
 
 /** Null when a field cannot be read. */
 export function readPack(
@@ -30,8 +30,8 @@ export function readPack(
 ): Record<string, unknown> | null {
   const fields: Record<string, unknown> = {};
   let at = start;
-  for (const [name, field] of pack) {
-    fields[name] = null;
+  for (const [name, field, otherwise = null] of pack) {
+    fields[name] = otherwise;
     if (at >= end) continue;
     const read = field.read(bytes, at, end, depth);
     if (!read || read.next > end) return null;

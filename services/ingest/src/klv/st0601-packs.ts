@@ -60,7 +60,7 @@ export const countriesPack: Pack = [
 /** Item 127: pictures a second, as a fraction; no denominator is 1. */
 export const frameRatePack: Pack = [
   ['numerator', oid()],
-  ['denominator', oid()],
+  ['denominator', oid(), 1],
 ];
 
 /** Item 128; nanometres. */
