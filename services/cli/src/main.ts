@@ -10,7 +10,7 @@ import { roles, saveUser, type Role } from '@sortie/common/users';
 import { describeGpus, findGpus } from '@sortie/ingest/gpu/preflight';
 import { engineSettings } from '@sortie/ingest/gpu/settings';
 import { klvLines, klvReport, klvTrack } from '@sortie/ingest/klv/print';
-import { ingestFile } from './commands/ingest.js';
+import { ingestFile, sourcesOf } from './commands/ingest.js';
 import { up } from './commands/up.js';
 import { adminName, dataDirectory, runningGateway, type DataDirectory } from './data.js';
 import { GatewayError, Rest } from './rest.js';
@@ -19,7 +19,8 @@ import { StepList } from './step-list.js';
 const usage = `Usage:
   sortie up [FILE…] [--resolutions sd,hd] [--once] [--json] [--data DIR] [--port N]
       start everything on this machine and ingest the files (a sample flight when there are none)
-  sortie ingest FILE… [--resolutions sd,hd] [--json]     ingest with a Sortie that runs
+  sortie ingest FILE… [--resolutions sd,hd] [--json]     ingest with a Sortie that runs; a .csv, .gpx or .srt behind a
+                                                         video is its telemetry
   sortie job ID [--watch]                                one job, now or until it ends
   sortie token [--minutes N]                             a token for the REST interface
   sortie user NAME [--role viewer|publisher|administrator]   add a user; the password comes from stdin
@@ -106,8 +107,8 @@ const commands: Record<string, (values: Values, words: string[]) => Promise<numb
     const rest = await connect(values);
     const out = values.json ? process.stderr : process.stdout;
     let good = true;
-    for (const file of files) {
-      const job = await ingestFile(rest, fromCaller(file), {
+    for (const sources of sourcesOf(files.map(fromCaller))) {
+      const job = await ingestFile(rest, sources, {
         resolutions: resolutionsOf(values),
         json: values.json,
         out,

@@ -1,5 +1,6 @@
 // Telemetry where people use it: in a page with hls.js, from the cues beside the picture and from the events in it.
-import { readFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { decodePacket } from '@sortie/ingest/klv/packet';
@@ -126,6 +127,35 @@ it('a page reads the position from the cues and from the events', async (context
   const flight = join(context.sortie.directory, 'flight.ts');
   await generateFlight(flight, { seconds: 14, width: 320, height: 180, fps: 30 });
   await compare(context, flight, 'Flown', [1.05, 5.55, 12.25]);
+});
+
+it('a table beside a video without telemetry becomes its telemetry, and one with wrong units is told apart', async ({
+  sortie,
+}) => {
+  const video = join(sortie.directory, 'plain.mp4');
+  execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=320x180:r=25:d=6', '-c:v', 'libx264', '-preset', 'ultrafast', video]); // prettier-ignore
+  const table = join(sortie.directory, 'plain.csv');
+  const lines = Array.from({ length: 6 }, (_, second) => `${1_700_000_000_000_000 + second * 1e6},46.${second},7.5,1200,${second * 10}`); // prettier-ignore
+  const header = 'Precision Timestamp,Sensor Latitude,Sensor Longitude,Sensor True Altitude';
+  await writeFile(table, `${header},Platform Heading Angle\n${lines.join('\n')}\n`);
+  const job = await sortie.rest.watch(await publish(sortie, video, 'Plain', 'sd', [table]), () => undefined);
+  assert.is(job.status, 'COMPLETED');
+  const folder = join(sortie.data.storage, 'layers/plain/0/telemetry');
+  const packets = (await readFile(join(folder, 'packets.ndjson'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as Told & { converted: string }); // prettier-ignore
+  assert.equal(packets.map(({ time, converted }) => [time, converted]), [0, 1, 2, 3, 4, 5].map((time) => [time, 'csv'])); // prettier-ignore
+  assert.ok(Math.abs((packets[3]?.items.find(({ tag }) => tag === 13)?.value ?? 0) - 46.3) < 1e-6);
+  assert.match(await readFile(join(folder, 'cues/00001.vtt'), 'utf8'), /"tagId":10013/);
+  const report = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as { converted: object };
+  assert.equal(report.converted, { csv: 6 });
+
+  const feet = join(sortie.directory, 'feet.csv');
+  await writeFile(feet, `${header} (ft)\n${lines.map((line) => line.replace(/,\d+$/, '')).join('\n')}\n`);
+  const refused = await sortie.rest.watch(await publish(sortie, video, 'Feet', 'sd', [feet]), () => undefined);
+  assert.is(refused.status, 'FAILED');
+  assert.match(
+    refused.customAttributes.sortie?.error?.message ?? '',
+    /feet\.csv, column "Sensor True Altitude \(ft\)"/,
+  );
 });
 
 if (media !== undefined) {

@@ -24,6 +24,7 @@ export const errorCodes = {
   FILE_MISSING: { status: status.FAILED_PRECONDITION, retry: false },
   NOT_A_VIDEO: { status: status.FAILED_PRECONDITION, retry: false },
   FORBIDDEN_FORMAT: { status: status.FAILED_PRECONDITION, retry: false },
+  SIDECAR_INVALID: { status: status.FAILED_PRECONDITION, retry: false },
   NO_VIDEO_STREAM: { status: status.FAILED_PRECONDITION, retry: false },
   UNSUPPORTED_CODEC: { status: status.FAILED_PRECONDITION, retry: false },
   DAMAGED_VIDEO: { status: status.FAILED_PRECONDITION, retry: false },

@@ -1,5 +1,6 @@
 // Uploads files, publishes each as a layer, and shows its job until it has ended.
 import { basename, extname } from 'node:path';
+import { isSidecar } from '@sortie/ingest/media/upload';
 import { bar, StepList } from '../step-list.js';
 import { GatewayError, type JobView, type Rest } from '../rest.js';
 
@@ -18,19 +19,40 @@ export const serviceNameOf = (path: string): string =>
     .replace(/^_+|_+$/g, '')
     .slice(0, 120) || 'Video';
 
-/** Ingests one file. Resolves with the job, or null when it was refused before there was one. */
-export async function ingestFile(rest: Rest, path: string, options: IngestOptions): Promise<JobView | null> {
+/** A video, and the telemetry that was named behind it: `flight.mp4 flight.csv`. */
+export type Sources = readonly [video: string, ...sidecars: string[]];
+
+/** Telemetry belongs to the video before it. Throws when there is none before it. */
+export function sourcesOf(paths: readonly string[]): Sources[] {
+  const found: [string, ...string[]][] = [];
+  for (const path of paths) {
+    const sidecar = isSidecar(extname(path).slice(1).toLowerCase());
+    const video = found.at(-1);
+    if (!sidecar) found.push([path]);
+    else if (video) video.push(path);
+    else throw new Error(`${basename(path)} is telemetry; name the video that it belongs to before it.`);
+  }
+  return found;
+}
+
+/** Ingests one video. Resolves with the job, or null when it was refused before there was one. */
+export async function ingestFile(rest: Rest, sources: Sources, options: IngestOptions): Promise<JobView | null> {
   const { out, resolutions, json } = options;
+  const [path] = sources;
   const service = serviceNameOf(path);
-  out.write(`${basename(path)}\n`);
+  out.write(`${sources.map((source) => basename(source)).join(', ')}\n`);
   let jobId: string;
   try {
     await rest.createService(service);
-    const fileId = await rest.upload(path, (share) => {
-      if (out.isTTY) out.write(`\r  Uploading ${bar(share)}`);
-    });
+    const fileIds: string[] = [];
+    for (const source of sources)
+      fileIds.push(
+        await rest.upload(source, (share) => {
+          if (out.isTTY) out.write(`\r  Uploading ${bar(share)}`);
+        }),
+      );
     if (out.isTTY) out.write('\r\u001b[K');
-    jobId = await rest.addLayer(service, basename(path, extname(path)), [fileId], resolutions);
+    jobId = await rest.addLayer(service, basename(path, extname(path)), fileIds, resolutions);
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     out.write(`  ✗ refused: ${error.message}\n`);

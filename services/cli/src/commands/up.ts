@@ -6,7 +6,7 @@ import { generateFlight } from '@sortie/ingest/sample/flight';
 import { adminName, dataDirectory } from '../data.js';
 import { startLocal } from '../local.js';
 import { Rest } from '../rest.js';
-import { ingestFile } from './ingest.js';
+import { ingestFile, sourcesOf } from './ingest.js';
 
 export interface UpOptions {
   files: string[];
@@ -40,8 +40,8 @@ export async function up(options: UpOptions): Promise<number> {
     const work = (async () => {
       const files = options.files.length > 0 ? options.files : [await sampleFlight(data.root, out)];
       let good = true;
-      for (const file of files) {
-        const job = await ingestFile(rest, file, { resolutions: options.resolutions, json: options.json, out });
+      for (const sources of sourcesOf(files)) {
+        const job = await ingestFile(rest, sources, { resolutions: options.resolutions, json: options.json, out });
         good &&= job?.status === 'COMPLETED';
       }
       return good;

@@ -39,8 +39,10 @@ export async function publish(
   path: string,
   service: string,
   resolutions = 'sd',
+  sidecars: readonly string[] = [],
 ): Promise<string> {
   await rest.createService(service);
-  const fileId = await rest.upload(path, () => undefined);
-  return rest.addLayer(service, 'Layer', [fileId], resolutions);
+  const fileIds: string[] = [];
+  for (const file of [path, ...sidecars]) fileIds.push(await rest.upload(file, () => undefined));
+  return rest.addLayer(service, 'Layer', fileIds, resolutions);
 }

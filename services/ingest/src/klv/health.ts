@@ -18,6 +18,8 @@ export interface Gap {
 export interface Health {
   packets: number;
   kinds: Record<string, number>;
+  /** Packets that were made from sidecars, by their kind. */
+  converted: Record<string, number>;
   checksums: Record<ChecksumState, number>;
   /** Packets with something in them that could not be read. */
   damaged: number;
@@ -159,6 +161,7 @@ export function markingOf(security: readonly Item[]): string {
 export class HealthReport {
   packets = 0;
   readonly kinds: Record<string, number> = {};
+  private readonly converted: Record<string, number> = {};
   extent: Extent | null = null;
   /** Microseconds since 1970, as sent. */
   first: number | null = null;
@@ -183,6 +186,8 @@ export class HealthReport {
     const { packet, pid } = timed;
     this.packets++;
     this.kinds[packet.kind] = (this.kinds[packet.kind] ?? 0) + 1;
+    const { converted } = timed;
+    if (converted !== undefined) this.converted[converted] = (this.converted[converted] ?? 0) + 1;
     if (packet.checksum) this.checksums[packet.checksum]++;
     this.timeRules[timeRule] = (this.timeRules[timeRule] ?? 0) + 1;
     if (packet.error !== undefined) this.damaged++;
@@ -238,8 +243,8 @@ export class HealthReport {
     if (seconds !== null) this.leap = { seconds, correction };
   }
 
-  private clock({ packet, pid }: TimedPacket, time: number | null, rule: TimeRule): void {
-    const key = `${pid ?? ''} ${packet.kind}`;
+  private clock({ packet, pid, converted }: TimedPacket, time: number | null, rule: TimeRule): void {
+    const key = `${pid ?? converted ?? ''} ${packet.kind}`;
     let clock = this.clocks.get(key);
     if (!clock) this.clocks.set(key, (clock = { intervals: new Intervals(), drift: new Drift(), stamp: null }));
     if (time !== null) clock.intervals.add(time);
@@ -299,6 +304,7 @@ export class HealthReport {
     return {
       packets: this.packets,
       kinds: this.kinds,
+      converted: this.converted,
       checksums: this.checksums,
       damaged: this.damaged,
       versions: this.versions,

@@ -12,10 +12,11 @@ import { csvHeader, csvLine } from '../klv/csv.js';
 import { prependBoxes } from '../klv/emsg.js';
 import { EventSegments } from '../klv/event-segments.js';
 import { printed } from '../klv/print.js';
-import { KlvReader, readKlvFile } from '../klv/read.js';
+import { KlvReader, readKlvFile, type TimedPacket } from '../klv/read.js';
 import { Telemetry } from '../klv/telemetry.js';
 import { fullFeature } from '../klv/track.js';
 import type { Run } from '../run.js';
+import { readSidecar } from '../sidecar/read.js';
 import type { KlvProbe } from './probe-klv.js';
 import type { Source } from './start.js';
 
@@ -60,7 +61,7 @@ export async function extractKlv(
   probe: KlvProbe,
   made: EngineResult,
 ): Promise<TelemetryFiles | null> {
-  if (!probe.readable) return null;
+  if (!probe.readable && source.sidecars.length === 0) return null;
   const at = (path: string): string => join(run.parts.directory, path);
   await mkdir(at(cuesDirectory), { recursive: true });
   const ranges = (made.rungs[0]?.segments ?? []).map(({ start, duration }) => ({ start, duration }));
@@ -73,10 +74,11 @@ export async function extractKlv(
   const table = new Growing(at(`${directory}/telemetry.csv`), csvHeader);
   const full = new Growing(at(`${directory}/track-full.geojson`), '{"type":"FeatureCollection","features":[');
   let features = 0;
+  let speaker: string | null = null;
   const reader = new KlvReader('mpegts');
   const telemetry = new Telemetry([{ mediaTime: 0, pts90k: made.originPts90k }, ...made.clockJumps]);
 
-  for await (const timed of readKlvFile(source.path, reader)) {
+  for await (const timed of packetsOf(source, probe, reader)) {
     run.signal.throwIfAborted();
     const { when, held } = telemetry.add(timed);
     await lines.write(`${printed(timed, when)}\n`);
@@ -85,7 +87,10 @@ export async function extractKlv(
     const { state, places, time } = held;
     const { utc } = timed.packet;
     if (state.items.length > 0) {
-      await cues.add(time, cueText(state, places));
+      // One voice tells the moment: the video's own telemetry, else the first sidecar's.
+      const voice = timed.converted ?? 'video';
+      speaker ??= voice;
+      if (voice === speaker) await cues.add(time, cueText(state, places));
       await table.write(csvLine(time, utc, state, places));
     }
     const feature = fullFeature(places, time, { utc });
@@ -126,6 +131,12 @@ export async function extractKlv(
       endTime: date(health.last),
     },
   };
+}
+
+/** Of the video first, then of each sidecar. */
+async function* packetsOf(source: Source, { readable }: KlvProbe, reader: KlvReader): AsyncGenerator<TimedPacket> {
+  if (readable) yield* readKlvFile(source.path, reader);
+  for (const sidecar of source.sidecars) yield* readSidecar(sidecar);
 }
 
 /** The same events in each rung: a player that changes rungs misses none. */

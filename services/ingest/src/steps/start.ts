@@ -6,11 +6,14 @@ import { sourceKey } from '../catalogue.js';
 import { sniffBytes } from '../media/sniff.js';
 import { checkName, isSidecar } from '../media/upload.js';
 import type { Run } from '../run.js';
+import type { Sidecar } from '../sidecar/row.js';
 
 export interface Source {
   file: File;
   /** Where it can be read on this machine. */
   path: string;
+  /** Telemetry that was uploaded beside it. */
+  sidecars: Sidecar[];
   /** Its first bytes, at most `sniffBytes`. */
   head: Buffer;
 }
@@ -46,7 +49,11 @@ export async function start(run: Run): Promise<Source> {
     throw new SortieError('NOT_FOUND', `Layer ${run.inputs.layerId} of ${run.inputs.serviceName} was never reserved.`);
   }
   const path = await storage.localPath(key);
-  return { file, path, head: await readHead(path) };
+  const sidecars: Sidecar[] = [];
+  for (const sidecar of files)
+    if (isSidecar(checkName(sidecar.fileName)))
+      sidecars.push({ name: sidecar.fileName, path: await storage.localPath(sourceKey(sidecar)) });
+  return { file, path, sidecars, head: await readHead(path) };
 }
 
 async function inputFile(run: Run, fileId: string): Promise<File> {
