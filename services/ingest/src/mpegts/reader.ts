@@ -44,9 +44,16 @@ const registration = 0x05;
 /** Types that carry a picture: MPEG-1/2, MPEG-4, H.264, HEVC, VVC, JPEG 2000, AVS, VC-1. */
 const videoTypes = [0x01, 0x02, 0x10, 0x1b, 0x21, 0x24, 0x33, 0x42, 0xd1, 0xd2, 0xea];
 
+/** Nothing that matters here; pictures, of which only the beginnings are looked at; tables and what may be KLV. */
+const roleVideo = 1;
+const roleOther = 2;
+/** Most packets of telemetry fit; it grows for those that do not. */
+const firstStore = 4096;
+
 interface Assembly {
   stream: KlvStream;
-  parts: Buffer[];
+  /** The first `size` bytes of it are the PES packet so far. */
+  store: Buffer;
   size: number;
   wanted: number | null;
   counter: number | null;
@@ -61,11 +68,14 @@ export class TransportReader {
   private readonly sections = new Map<number, SectionAssembler>([[0, new SectionAssembler()]]);
   private readonly programMaps = new Set<number>();
   private readonly assemblies = new Map<number, Assembly>();
-  private readonly videoPids = new Set<number>();
+  /** What is known of each PID; see the roles. */
+  private readonly roles = new Uint8Array(8192);
   private videoPts: number | null = null;
 
   /** `onPes` gets each PES packet of each KLV candidate; its payload is its own. */
-  constructor(private readonly onPes: (packet: PesPacket) => void) {}
+  constructor(private readonly onPes: (packet: PesPacket) => void) {
+    this.roles[0] = roleOther;
+  }
 
   push(chunk: Buffer): void {
     const bytes = this.rest.length > 0 ? Buffer.concat([this.rest, chunk]) : chunk;
@@ -84,7 +94,7 @@ export class TransportReader {
     let at = 0;
     for (;;) {
       if (this.stride > 0 && at + packetBytes <= bytes.length && bytes[at] === sync) {
-        this.packet(bytes.subarray(at, at + packetBytes));
+        this.packet(bytes, at);
         at += this.stride;
         // What stands between two packets (a time code, parity) may not have come yet.
         if (at > bytes.length) {
@@ -133,14 +143,18 @@ export class TransportReader {
     return { at: bytes.length, locked: false };
   }
 
-  private packet(packet: Buffer): void {
+  /** The one that begins at `at`. Most belong to pictures and sound, and are passed over without a look inside. */
+  private packet(bytes: Buffer, at: number): void {
     this.report.packets++;
-    const second = packet[1] ?? 0;
-    const pid = ((second & 0x1f) << 8) | (packet[2] ?? 0);
+    const second = bytes[at + 1] ?? 0;
+    const pid = ((second & 0x1f) << 8) | (bytes[at + 2] ?? 0);
+    const role = this.roles[pid];
+    if (role === undefined || role === 0) return;
+    if (role === roleVideo && (second & 0x40) === 0) return;
+    const packet = bytes.subarray(at, at + packetBytes);
     const assembly = this.assemblies.get(pid);
-    const isVideo = this.videoPids.has(pid);
+    const isVideo = role === roleVideo;
     const assembler = this.sections.get(pid);
-    if (!assembly && !isVideo && !assembler) return;
     // transport_error_indicator: the bytes are known to be wrong.
     if ((second & 0x80) !== 0) return;
     const fourth = packet[3] ?? 0;
@@ -169,13 +183,15 @@ export class TransportReader {
         for (const map of parsePat(section)) {
           this.programMaps.add(map);
           if (!this.sections.has(map)) this.sections.set(map, new SectionAssembler());
+          this.roles[map] = roleOther;
         }
       } else if (this.programMaps.has(pid)) for (const stream of parsePmt(section)) this.declare(stream);
     }
   }
 
   private declare(stream: ElementaryStream): void {
-    if (videoTypes.includes(stream.streamType)) this.videoPids.add(stream.pid);
+    // A PID that carries tables as well is looked at whole.
+    if (videoTypes.includes(stream.streamType) && this.roles[stream.pid] === 0) this.roles[stream.pid] = roleVideo;
     if (this.assemblies.has(stream.pid)) return;
     if (stream.streamType !== metadataInPes && stream.streamType !== privatePes) return;
     const registered = stream.descriptors.some(
@@ -183,9 +199,10 @@ export class TransportReader {
     );
     const klv: KlvStream = { ...stream, declared: registered || stream.streamType === metadataInPes };
     this.report.streams.push(klv);
+    this.roles[stream.pid] = roleOther;
     this.assemblies.set(stream.pid, {
       stream: klv,
-      parts: [],
+      store: Buffer.alloc(firstStore),
       size: 0,
       wanted: null,
       counter: null,
@@ -209,19 +226,24 @@ export class TransportReader {
       assembly.wanted = parsePes(payload)?.size ?? null;
     }
     if (!assembly.started) return;
-    assembly.parts.push(Buffer.from(payload));
+    if (assembly.size + payload.length > assembly.store.length) {
+      const larger = Buffer.alloc(2 * assembly.store.length);
+      assembly.store.copy(larger, 0, 0, assembly.size);
+      assembly.store = larger;
+    }
+    payload.copy(assembly.store, assembly.size);
     assembly.size += payload.length;
     if (assembly.size >= largestPes || (assembly.wanted !== null && assembly.size >= assembly.wanted))
       this.finish(assembly, false);
   }
 
   private finish(assembly: Assembly, broken: boolean): void {
-    const { parts, stream, videoPts, started } = assembly;
-    assembly.parts = [];
+    const { store, size, stream, videoPts, started } = assembly;
     assembly.size = 0;
     assembly.started = false;
-    if (!started || parts.length === 0) return;
-    const bytes = Buffer.concat(parts);
+    if (!started || size === 0) return;
+    // A copy: the payload is the listener's own.
+    const bytes = Buffer.from(store.subarray(0, size));
     const header = parsePes(bytes);
     if (!header || header.payload > bytes.length) return;
     this.onPes({
