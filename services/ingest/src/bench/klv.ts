@@ -12,7 +12,7 @@ import { generateFlight } from '../sample/flight.js';
 
 const rounds = Number(process.argv[2] ?? 5);
 const media = process.env['SORTIE_MEDIA'] ?? '';
-const stanag = createRequire(import.meta.url)('stanag') as (bytes: Buffer, format: string) => unknown[];
+const stanag = createRequire(import.meta.url)('stanag') as (bytes: Buffer) => unknown[];
 const folder = mkdtempSync(join(tmpdir(), 'sortie-bench-klv-'));
 
 /** CPU seconds of the work. */
@@ -65,7 +65,7 @@ try {
           for (const packet of new Framer().push(bytes)) decodePacket(packet);
       },
       () => {
-        for (let repeat = 0; repeat < repeats; repeat++) stanag(bytes, 'name');
+        for (let repeat = 0; repeat < repeats; repeat++) stanag(bytes);
       },
     );
     const [sortie, peer] = [(count * repeats * 8) / ours, (count * repeats) / theirs];

@@ -15,12 +15,18 @@ export const deepest = 8;
 /** Gives the item its value and note. `depth` counts the sets around it. */
 export type Reader = (item: Item, bytes: Buffer, start: number, end: number, depth: number) => void;
 
-/** Up to 6 bytes; exact. */
+/** Up to 6 bytes; exact. The two usual sizes without a loop. */
 export function readUnsigned(bytes: Buffer, start: number, end: number): number {
+  const size = end - start;
+  if (size === 2) return ((bytes[start] ?? 0) << 8) | (bytes[start + 1] ?? 0);
+  if (size === 4) return readWord(bytes, start);
   let value = 0;
   for (let at = start; at < end; at++) value = value * 256 + (bytes[at] ?? 0);
   return value;
 }
+
+const readWord = (bytes: Buffer, at: number): number =>
+  (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;
 
 /** Up to 8 bytes; text beyond 2^53. */
 function wholeNumber(bytes: Buffer, start: number, end: number): number | string {

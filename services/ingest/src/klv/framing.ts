@@ -1,6 +1,6 @@
 // From a run of bytes to whole KLV packets: keys are found, lengths waited for, junk stepped over and counted.
 import { lengthIsCut, readLength } from './ber.js';
-import { labelBytes, labelStart } from './label.js';
+import { labelBytes, labelStart, startsWithLabel } from './label.js';
 
 /** No real packet comes near this; a longer length is damage. */
 const longestPacket = 256 * 1024;
@@ -12,44 +12,45 @@ export interface FramingReport {
   truncated: number;
 }
 
+const nothing = Buffer.alloc(0);
+
 export class Framer {
   readonly report: FramingReport = { junkBytes: 0, truncated: 0 };
-  private pending: Buffer = Buffer.alloc(0);
+  private pending: Buffer = nothing;
 
   /** Whether the beginning of a packet waits for its end. */
   get waiting(): boolean {
     return this.pending.length > 0;
   }
 
-  /** Takes bytes and gives the packets that are whole now, in order. */
+  /** Takes bytes and gives the packets that are whole now, in order. They share the bytes. */
   push(bytes: Buffer): Buffer[] {
-    let rest: Buffer = this.pending.length > 0 ? Buffer.concat([this.pending, bytes]) : bytes;
+    const all = this.pending.length > 0 ? Buffer.concat([this.pending, bytes]) : bytes;
     const packets: Buffer[] = [];
+    let at = 0;
     for (;;) {
-      const key = rest.indexOf(labelStart);
-      if (key < 0) {
+      if (!startsWithLabel(all, at)) {
+        const key = all.indexOf(labelStart, at);
         // The first bytes of a key may be the last ones here.
-        const kept = keyPrefixAtEnd(rest);
-        this.report.junkBytes += rest.length - kept;
-        this.pending = rest.subarray(rest.length - kept);
-        return packets;
+        const next = key < 0 ? all.length - keyPrefixAtEnd(all, at) : key;
+        this.report.junkBytes += next - at;
+        at = next;
+        if (key < 0) break;
       }
-      this.report.junkBytes += key;
-      rest = rest.subarray(key);
-      const length = rest.length > labelBytes ? readLength(rest, labelBytes, rest.length) : null;
+      const length = readLength(all, at + labelBytes, all.length);
       const end = length ? length.next + length.value : Infinity;
-      if (length && end <= longestPacket) {
-        if (rest.length < end) break;
-        packets.push(rest.subarray(0, end));
-        rest = rest.subarray(end);
-      } else if (rest.length <= labelBytes || lengthIsCut(rest, labelBytes, rest.length)) break;
+      if (length && end - at <= longestPacket) {
+        if (end > all.length) break;
+        packets.push(all.subarray(at, end));
+        at = end;
+      } else if (all.length - at <= labelBytes || lengthIsCut(all, at + labelBytes, all.length)) break;
       else {
         // A key with a length that cannot be: look for the next one behind it.
         this.report.junkBytes += labelStart.length;
-        rest = rest.subarray(labelStart.length);
+        at += labelStart.length;
       }
     }
-    this.pending = Buffer.from(rest);
+    this.pending = at === all.length ? nothing : Buffer.from(all.subarray(at));
     return packets;
   }
 
@@ -59,7 +60,7 @@ export class Framer {
    */
   flush(): Buffer[] {
     const { pending } = this;
-    this.pending = Buffer.alloc(0);
+    this.pending = nothing;
     if (pending.length < labelStart.length) {
       this.report.junkBytes += pending.length;
       return [];
@@ -80,8 +81,8 @@ export class Framer {
   }
 }
 
-function keyPrefixAtEnd(bytes: Buffer): number {
-  for (let count = Math.min(labelStart.length - 1, bytes.length); count > 0; count--) {
+function keyPrefixAtEnd(bytes: Buffer, from: number): number {
+  for (let count = Math.min(labelStart.length - 1, bytes.length - from); count > 0; count--) {
     if (bytes.subarray(bytes.length - count).equals(labelStart.subarray(0, count))) return count;
   }
   return 0;

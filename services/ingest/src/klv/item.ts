@@ -1,4 +1,5 @@
 // One item of a set: its bytes, and what they mean by the table.
+import { labelBytes } from './label.js';
 import type { Definition } from './table.js';
 
 /** A set inside of an item is the list of its items, a series the list of its elements, a pack an object. */
@@ -21,15 +22,19 @@ export class Item {
   value: Value | undefined = undefined;
   note: Note | undefined = undefined;
 
-  /** `tag` is undefined in universal sets, whose items have a label, `ul`, in hexadecimal digits. */
+  /** `tag` is undefined in universal sets. The item's value is `bytes` from `start` to `end`. */
   constructor(
     readonly tag: number | undefined,
     readonly definition: Definition | undefined,
-    private readonly bytes: Buffer,
+    protected readonly bytes: Buffer,
     private readonly start: number,
     private readonly end: number,
-    readonly ul?: string,
   ) {}
+
+  /** The label of an item of a universal set, in hexadecimal digits. */
+  get ul(): string | undefined {
+    return undefined;
+  }
 
   get name(): string | undefined {
     return this.definition?.name;
@@ -62,5 +67,22 @@ export class Item {
   toJSON(): object {
     const { tag, ul, hex, name, value, units, meaning, note } = this;
     return { tag, ul, hex, name, value, units, meaning, note };
+  }
+}
+
+/** An item of a universal set: 16 bytes of label at `label`, in place of a tag. */
+export class UniversalItem extends Item {
+  constructor(
+    definition: Definition | undefined,
+    bytes: Buffer,
+    private readonly label: number,
+    start: number,
+    end: number,
+  ) {
+    super(undefined, definition, bytes, start, end);
+  }
+
+  override get ul(): string {
+    return this.bytes.toString('hex', this.label, this.label + labelBytes);
   }
 }

@@ -76,8 +76,13 @@ function vendorReading(bytes: Buffer, from: number, kind: PacketKind): ReadSet |
 
 /** Item 65 says by which version the sender writes; what that does not know is the sender's own and means something else. */
 function distrustUnknown(items: readonly Item[]): void {
-  const version = items.find((item) => item.tag === 65)?.value;
-  if (typeof version !== 'number') return;
+  let version: unknown = null;
+  let highest = 0;
+  for (const { tag, value } of items) {
+    if (tag === 65) version = value;
+    if (tag !== undefined && tag > highest) highest = tag;
+  }
+  if (typeof version !== 'number' || isOfVersion(highest, version)) return;
   for (const item of items) {
     if (item.tag === undefined || isOfVersion(item.tag, version)) continue;
     item.value = undefined;

@@ -2,7 +2,7 @@
 import { readLength } from './ber.js';
 import type { Coding } from './coding.js';
 import { readerOf } from './decode.js';
-import { Item } from './item.js';
+import { UniversalItem } from './item.js';
 import { labelBytes } from './label.js';
 import type { ReadSet } from './set.js';
 import type { Definition } from './table.js';
@@ -27,15 +27,14 @@ export const universalTableOf = (standard: string, rows: readonly UniversalRow[]
 
 /** Reads and decodes, as set.ts does local sets. */
 export function readUniversal(bytes: Buffer, from: number, table: UniversalTable): ReadSet {
-  const items: Item[] = [];
+  const items: UniversalItem[] = [];
   let at = from;
   while (at < bytes.length) {
     const length = at + labelBytes <= bytes.length ? readLength(bytes, at + labelBytes, bytes.length) : null;
     if (!length || length.next + length.value > bytes.length) return { items, whole: false };
     const end = length.next + length.value;
-    const label = bytes.toString('hex', at, at + labelBytes);
-    const definition = table.items.get(label.slice(16));
-    const item = new Item(undefined, definition, bytes, length.next, end, label);
+    const definition = table.items.get(bytes.toString('hex', at + 8, at + labelBytes));
+    const item = new UniversalItem(definition, bytes, at, length.next, end);
     definition?.read(item, bytes, length.next, end, 0);
     items.push(item);
     at = end;
