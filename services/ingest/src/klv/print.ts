@@ -2,21 +2,26 @@
 import { open } from 'node:fs/promises';
 import { SortieError } from '@sortie/common/errors';
 import { sniff, sniffBytes } from '../media/sniff.js';
-import { KlvReader, readKlvFile, type KlvContainer, type TimedPacket } from './read.js';
+import type { TimedPacket } from './read.js';
+import { containerOf, TelemetrySource, type Container } from './source.js';
 import { Telemetry } from './telemetry.js';
 
-/** Throws NOT_A_VIDEO for a file that is neither a transport stream nor KLV. */
-export async function klvContainerOf(path: string): Promise<KlvContainer> {
+/** Throws NOT_A_VIDEO for a file in which no telemetry can be. */
+export async function klvContainerOf(path: string): Promise<Container> {
   const file = await open(path);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(sniffBytes), 0, sniffBytes, 0);
     const sniffed = sniff(buffer.subarray(0, bytesRead));
     if (sniffed.kind === 'klv') return 'klv';
-    if (sniffed.kind === 'video' && sniffed.container.demuxer === 'mpegts') return 'mpegts';
+    const container = sniffed.kind === 'video' ? containerOf(sniffed.container.demuxer) : null;
+    if (container) return container;
   } finally {
     await file.close();
   }
-  throw new SortieError('NOT_A_VIDEO', `${path} is neither an MPEG transport stream nor a file of KLV packets.`);
+  throw new SortieError(
+    'NOT_A_VIDEO',
+    `${path} is no MPEG transport stream, MP4, MOV or Matroska file, and no file of KLV packets.`,
+  );
 }
 
 /** The packet as a line of JSON, without what only the reader needs; with what else is known of it, at its end. */
@@ -25,8 +30,8 @@ export const printed = ({ packet, i, pid, pts, converted }: TimedPacket, more: o
 
 /** The health report of a file, indented. */
 export async function klvReport(path: string): Promise<string> {
-  const { telemetry, reader } = await telemetryOf(path);
-  return JSON.stringify(telemetry.health.report(reader.report), null, 2);
+  const { telemetry, source } = await telemetryOf(path);
+  return JSON.stringify(telemetry.health.report(source.report), null, 2);
 }
 
 /** The track of a file as GeoJSON; an empty collection when no place is known. */
@@ -35,14 +40,14 @@ export async function klvTrack(path: string): Promise<string> {
   return JSON.stringify(telemetry.track.geojson() ?? { type: 'FeatureCollection', features: [] });
 }
 
-async function telemetryOf(path: string): Promise<{ telemetry: Telemetry; reader: KlvReader }> {
-  const reader = new KlvReader(await klvContainerOf(path));
+async function telemetryOf(path: string): Promise<{ telemetry: Telemetry; source: TelemetrySource }> {
+  const source = new TelemetrySource(path, await klvContainerOf(path));
   const telemetry = new Telemetry(null);
-  for await (const packet of readKlvFile(path, reader)) telemetry.add(packet);
-  return { telemetry, reader };
+  for await (const packet of source.packets()) telemetry.add(packet);
+  return { telemetry, source };
 }
 
 export async function* klvLines(path: string): AsyncGenerator<string> {
-  const reader = new KlvReader(await klvContainerOf(path));
-  for await (const packet of readKlvFile(path, reader)) yield printed(packet);
+  const source = new TelemetrySource(path, await klvContainerOf(path));
+  for await (const packet of source.packets()) yield printed(packet);
 }

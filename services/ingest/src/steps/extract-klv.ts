@@ -12,7 +12,8 @@ import { csvHeader, csvLine } from '../klv/csv.js';
 import { prependBoxes } from '../klv/emsg.js';
 import { EventSegments } from '../klv/event-segments.js';
 import { printed } from '../klv/print.js';
-import { KlvReader, readKlvFile, type TimedPacket } from '../klv/read.js';
+import type { TimedPacket } from '../klv/read.js';
+import { TelemetrySource } from '../klv/source.js';
 import { Telemetry } from '../klv/telemetry.js';
 import { fullFeature } from '../klv/track.js';
 import type { Run } from '../run.js';
@@ -61,7 +62,8 @@ export async function extractKlv(
   probe: KlvProbe,
   made: EngineResult,
 ): Promise<TelemetryFiles | null> {
-  if (!probe.readable && source.sidecars.length === 0) return null;
+  const embedded = probe.container && new TelemetrySource(source.path, probe.container);
+  if (!embedded && source.sidecars.length === 0) return null;
   const at = (path: string): string => join(run.parts.directory, path);
   await mkdir(at(cuesDirectory), { recursive: true });
   const ranges = (made.rungs[0]?.segments ?? []).map(({ start, duration }) => ({ start, duration }));
@@ -75,10 +77,9 @@ export async function extractKlv(
   const full = new Growing(at(`${directory}/track-full.geojson`), '{"type":"FeatureCollection","features":[');
   let features = 0;
   let speaker: string | null = null;
-  const reader = new KlvReader('mpegts');
   const telemetry = new Telemetry([{ mediaTime: 0, pts90k: made.originPts90k }, ...made.clockJumps]);
 
-  for await (const timed of packetsOf(source, probe, reader)) {
+  for await (const timed of packetsOf(source, embedded)) {
     run.signal.throwIfAborted();
     const { when, held } = telemetry.add(timed);
     await lines.write(`${printed(timed, when)}\n`);
@@ -109,7 +110,7 @@ export async function extractKlv(
   const geojson = track.geojson();
   if (geojson) await writeFile(at(`${directory}/track.geojson`), JSON.stringify(geojson));
   else await rm(at(`${directory}/track-full.geojson`));
-  const report = health.report(reader.report);
+  const report = health.report(embedded?.report ?? { transport: null, junkBytes: 0, truncated: 0, sequenceErrors: 0 });
   await writeFile(at(`${directory}/report.json`), JSON.stringify(report, null, 2));
   if (report.checksums.bad > 0) {
     run.warn(
@@ -134,8 +135,8 @@ export async function extractKlv(
 }
 
 /** Of the video first, then of each sidecar. */
-async function* packetsOf(source: Source, { readable }: KlvProbe, reader: KlvReader): AsyncGenerator<TimedPacket> {
-  if (readable) yield* readKlvFile(source.path, reader);
+async function* packetsOf(source: Source, embedded: TelemetrySource | null): AsyncGenerator<TimedPacket> {
+  if (embedded) yield* embedded.packets();
   for (const sidecar of source.sidecars) yield* readSidecar(sidecar);
 }
 

@@ -1,13 +1,13 @@
 // Probing Video Klv: whether there is telemetry, in the video or beside it. The beginning of a long file is looked at; telemetry that begins later
 // is found all the same when all of it is extracted.
-import { KlvReader, readKlvFile } from '../klv/read.js';
+import { containerOf, TelemetrySource, type Container } from '../klv/source.js';
 import type { Source } from './start.js';
 import { readSidecar } from '../sidecar/read.js';
 import type { VideoProbe } from './probe-video.js';
 
 export interface KlvProbe {
-  /** Whether the container can carry what we read. */
-  readable: boolean;
+  /** Null when the container cannot carry what we read. */
+  container: Container | null;
   summary: string;
 }
 
@@ -28,12 +28,14 @@ export async function probeKlv(source: Source, probe: VideoProbe): Promise<KlvPr
 }
 
 async function probeEmbedded(source: Source, { container }: VideoProbe): Promise<KlvProbe> {
-  if (container.demuxer !== 'mpegts') return { readable: false, summary: 'no telemetry' };
-  const reader = new KlvReader('mpegts');
+  const carrier = containerOf(container.demuxer);
+  if (!carrier) return { container: null, summary: 'no telemetry' };
+  const telemetry = new TelemetrySource(source.path, carrier);
   let packets = 0;
-  for await (const _ of readKlvFile(source.path, reader, probeBytes)) packets++;
-  const pids = reader.streams.map((stream) => stream.pid);
-  if (packets === 0) return { readable: true, summary: 'no telemetry at the beginning' };
-  const whole = source.file.sizeBytes <= probeBytes;
-  return { readable: true, summary: `PID ${pids.join(', ')}: ${packets} packets${whole ? '' : ' at the beginning'}` };
+  for await (const _ of telemetry.packets(probeBytes)) packets++;
+  const partly = carrier === 'mpegts' && source.file.sizeBytes > probeBytes;
+  const where = partly ? ' at the beginning' : '';
+  if (packets === 0) return { container: carrier, summary: `no telemetry${where}` };
+  const name = carrier === 'mpegts' ? 'PID' : 'track';
+  return { container: carrier, summary: `${name} ${telemetry.streams.join(', ')}: ${packets} packets${where}` };
 }

@@ -1,0 +1,164 @@
+// Telemetry in MP4, MOV and Matroska files, built here box by box and element by element: no muxer at hand writes it.
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { encodePacket } from '../klv/encode.js';
+import { TelemetrySource, type Container } from '../klv/source.js';
+
+const it = suite<{ directory: string }>('telemetry in containers');
+it.before(async (context) => {
+  context.directory = await mkdtemp(join(tmpdir(), 'sortie-containers-'));
+});
+it.after(({ directory }) => rm(directory, { recursive: true, force: true }));
+
+const stamp = 1_700_000_000_000_000;
+const packets = [0, 1, 2, 3].map((index) => encodePacket([[2, stamp + index * 500_000], [3, `Mission ${index}`]])); // prettier-ignore
+
+const u32 = (...values: number[]): Buffer => Buffer.concat(values.map((value) => Buffer.from([value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]))); // prettier-ignore
+const box = (type: string, ...parts: Buffer[]): Buffer => {
+  const body = Buffer.concat(parts);
+  return Buffer.concat([u32(body.length + 8), Buffer.from(type), body]);
+};
+const full = (type: string, ...values: number[]): Buffer => box(type, u32(0, ...values));
+
+/** The samples in chunks of two; the second packet is cut in two samples. `delay`: an empty edit, seconds. */
+function mp4(handler: string, delay: number): Buffer {
+  const [first, second, ...rest] = packets as [Buffer, Buffer, ...Buffer[]];
+  const samples = [first, second.subarray(0, 20), second.subarray(20), ...rest];
+  const ftyp = box('ftyp', Buffer.from('isom'), u32(0));
+  const mdat = box('mdat', ...samples);
+  const starts = samples.map((_, index) => ftyp.length + 8 + samples.slice(0, index).reduce((sum, one) => sum + one.length, 0)); // prettier-ignore
+  const stbl = box(
+    'stbl',
+    full('stsd', 0),
+    // Ticks of a thousandth: 500, then twice 250, then 500 again.
+    full('stts', 3, 1, 500, 2, 250, 2, 500),
+    full('stsc', 2, 1, 2, 1, 3, 1, 1),
+    full('stsz', 0, samples.length, ...samples.map((sample) => sample.length)),
+    full('stco', 3, starts[0] ?? 0, starts[2] ?? 0, starts[4] ?? 0),
+  );
+  const mdia = box(
+    'mdia',
+    full('mdhd', 0, 0, 1000, 2500, 0),
+    box('hdlr', u32(0, 0), Buffer.from(handler), u32(0, 0, 0)),
+    box('minf', stbl),
+  );
+  const edits = delay > 0 ? [box('edts', full('elst', 2, delay * 600, 0xffffffff, 0x10000, 1500, 0, 0x10000))] : [];
+  const trak = box('trak', full('tkhd', 0, 0, 7, 0, 0), ...edits, mdia);
+  return Buffer.concat([ftyp, mdat, box('moov', full('mvhd', 0, 0, 600, 1500, 0), trak)]);
+}
+
+const vint = (value: number): Buffer => Buffer.from([0x10 | ((value >>> 24) & 15), (value >>> 16) & 255, (value >>> 8) & 255, value & 255]); // prettier-ignore
+const element = (id: string, ...parts: Buffer[]): Buffer => {
+  const body = Buffer.concat(parts);
+  return Buffer.concat([Buffer.from(id, 'hex'), vint(body.length), body]);
+};
+
+/** Two clusters; track 1 says that it is a picture, track 2 carries the packets. `open`: sizes of masters are not known. */
+function mkv(open: boolean): Buffer {
+  const block = (track: number, ticks: number, payload: Buffer): Buffer =>
+    Buffer.concat([Buffer.from([0x80 | track, ticks >> 8, ticks & 255, 0x80]), payload]);
+  const master = (id: string, ...parts: Buffer[]): Buffer =>
+    open ? Buffer.concat([Buffer.from(id, 'hex'), Buffer.from([0xff]), ...parts]) : element(id, ...parts);
+  const track = (number: number, type: number): Buffer => element('ae', element('d7', Buffer.from([number])), element('83', Buffer.from([type]))); // prettier-ignore
+  const [a, b, c, d] = packets as [Buffer, Buffer, Buffer, Buffer];
+  const cluster = (start: number, first: Buffer, second: Buffer): Buffer =>
+    master(
+      '1f43b675',
+      element('e7', Buffer.from([start >> 8, start & 255])),
+      element('a3', block(1, 0, Buffer.alloc(5000, 6))),
+      element('a3', block(2, 0, first)),
+      element('a0', element('a1', block(2, 500, second)), element('9b', Buffer.from([1]))),
+    );
+  return Buffer.concat([
+    element('1a45dfa3', element('4282', Buffer.from('matroska'))),
+    master(
+      '18538067',
+      element('1549a966', element('2ad7b1', Buffer.from([0x0f, 0x42, 0x40]))),
+      element('1654ae6b', track(1, 1), track(2, 0x21)),
+      cluster(0, a, b),
+      cluster(1000, c, d),
+    ),
+  ]);
+}
+
+async function read(directory: string, container: Container, bytes: Buffer): Promise<[unknown, number | undefined][]> {
+  const path = join(directory, 'file');
+  await writeFile(path, bytes);
+  const found: [unknown, number | undefined][] = [];
+  for await (const { packet, pts } of new TelemetrySource(path, container).packets()) {
+    assert.is(packet.checksum, 'ok');
+    found.push([packet.item(3)?.value, pts]);
+  }
+  return found;
+}
+
+const expected = (delay: number): [string, number][] =>
+  [0, 1, 2, 3].map((index) => [`Mission ${index}`, (index * 0.5 + delay) * 90_000]);
+
+it('a track of metadata in MP4, with packets over sample borders and an edit list', async ({ directory }) => {
+  assert.equal(await read(directory, 'isobmff', mp4('meta', 0)), expected(0));
+  assert.equal(await read(directory, 'isobmff', mp4('meta', 2)), expected(2));
+  assert.equal(await read(directory, 'isobmff', mp4('vide', 0)), []);
+});
+
+it('a track of metadata in Matroska, with sizes known and unknown', async ({ directory }) => {
+  assert.equal(await read(directory, 'matroska', mkv(false)), expected(0));
+  assert.equal(await read(directory, 'matroska', mkv(true)), expected(0));
+});
+
+it('files without telemetry have none', async ({ directory }) => {
+  for (const [suffix, container] of [
+    ['mp4', 'isobmff'],
+    ['mov', 'isobmff'],
+    ['mkv', 'matroska'],
+    ['webm', 'matroska'],
+  ] as const) {
+    // prettier-ignore
+    const path = join(directory, `plain.${suffix}`);
+    const codec = suffix === 'webm' ? ['-c:v', 'libvpx', '-c:a', 'libopus'] : ['-c:v', 'libx264', '-c:a', 'aac'];
+    execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=160x90:d=1', '-f', 'lavfi', '-i', 'sine=d=1', ...codec, path]); // prettier-ignore
+    assert.equal(await read(directory, container, await readFile(path)), []);
+  }
+});
+
+it('damage anywhere ends the reading and nothing else', async ({ directory }) => {
+  const seeds = [mp4('meta', 2), mkv(false), mkv(true)];
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat({ max: 2 }),
+      fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 8 }),
+      fc.nat(),
+      async (seed, changes, cut) => {
+        const bytes = Buffer.from(seeds[seed] ?? Buffer.alloc(0));
+        for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
+        const path = join(directory, 'damaged');
+        await writeFile(path, bytes.subarray(0, bytes.length - (cut % 40)));
+        for await (const _ of new TelemetrySource(path, seed === 0 ? 'isobmff' : 'matroska').packets());
+      },
+    ),
+    { seed: 601, numRuns: 300 },
+  );
+});
+
+const media = process.env['SORTIE_MEDIA'];
+if (media !== undefined) {
+  it('no file of the corpus shows telemetry that it does not have', async () => {
+    let looked = 0;
+    for (const name of readdirSync(media)) {
+      const container = /\.(mp4|mov|m4v)$/.test(name) ? 'isobmff' : /\.(mkv|webm)$/.test(name) ? 'matroska' : null;
+      if (!container) continue;
+      looked++;
+      for await (const { packet } of new TelemetrySource(join(media, name), container).packets())
+        assert.is.not(packet.kind, 'unknown', name);
+    }
+    assert.ok(looked > 20);
+  });
+}
+
+it.run();

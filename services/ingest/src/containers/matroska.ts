@@ -1,0 +1,84 @@
+// Tracks of metadata in Matroska files (RFC 9559): what they hold is decided by their blocks. Bounded: payloads of pictures
+// and sound are stepped over.
+import { longestSample, type FileReader, type Sample } from './file.js';
+
+const id = {
+  segment: 0x18538067,
+  info: 0x1549a966,
+  timestampScale: 0x2ad7b1,
+  tracks: 0x1654ae6b,
+  trackEntry: 0xae,
+  trackNumber: 0xd7,
+  trackType: 0x83,
+  cluster: 0x1f43b675,
+  timestamp: 0xe7,
+  simpleBlock: 0xa3,
+  blockGroup: 0xa0,
+  block: 0xa1,
+} as const;
+
+/** Elements that are entered; all others are values, or stepped over. */
+const masters: readonly number[] = [id.segment, id.info, id.tracks, id.trackEntry, id.cluster, id.blockGroup];
+/** Track types (RFC 9559 section 5.1.4.1.3): 1 picture, 2 sound. */
+const pictureOrSound = [1, 2];
+const longestHead = 12;
+const unknownSize = Infinity;
+
+/** A number of EBML's own form (RFC 8794 section 4); `marked` keeps the bit that says its length, as identifiers do. */
+function readVint(bytes: Buffer, at: number, marked: boolean): { value: number; length: number } | null {
+  const first = bytes[at];
+  if (first === undefined || first === 0) return null;
+  const length = Math.clz32(first) - 23;
+  if (at + length > bytes.length) return null;
+  let value = marked ? first : first & (0xff >> length);
+  let all = (first & (0xff >> length)) === 0xff >> length;
+  for (let index = 1; index < length; index++) {
+    const byte = bytes[at + index] ?? 0;
+    value = value * 256 + byte;
+    all &&= byte === 0xff;
+  }
+  return { value: !marked && all ? unknownSize : value, length };
+}
+
+const readNumber = (bytes: Buffer): number => (bytes.length > 0 && bytes.length <= 6 ? bytes.readUIntBE(0, bytes.length) : Number(bytes.length === 8 ? bytes.readBigUInt64BE() : 0)); // prettier-ignore
+
+/** Blocks of all tracks that are neither picture nor sound, in the order of the file. Without lacing. */
+export async function* matroskaSamples(file: FileReader): AsyncGenerator<Sample> {
+  const wanted = new Set<number>();
+  let scale = 1_000_000;
+  let cluster = 0;
+  let entry = { number: 0, type: 0 };
+  let at = 0;
+  while (at < file.size) {
+    const head = await file.read(at, longestHead);
+    const name = readVint(head, 0, true);
+    const size = name && readVint(head, name.length, false);
+    if (!name || !size) return;
+    const start = at + name.length + size.length;
+    if (masters.includes(name.value)) {
+      if (name.value === id.trackEntry) entry = { number: 0, type: 0 };
+      at = start;
+      continue;
+    }
+    if (!Number.isFinite(size.value) || start + size.value > file.size) return;
+    const end = start + size.value;
+    const short = size.value <= 8;
+    if (name.value === id.simpleBlock || name.value === id.block) {
+      const blockHead = Buffer.from(await file.read(start, Math.min(longestHead, size.value)));
+      const track = readVint(blockHead, 0, false);
+      if (track && wanted.has(track.value) && blockHead.length >= track.length + 3 && size.value <= longestSample) {
+        const time = ((cluster + blockHead.readInt16BE(track.length)) * scale) / 1e9;
+        const bytes = Buffer.from(await file.read(start + track.length + 3, size.value - track.length - 3));
+        yield { track: track.value, bytes, time };
+      }
+    } else if (short && name.value === id.timestampScale) scale = readNumber(await file.read(start, size.value));
+    else if (short && name.value === id.timestamp) cluster = readNumber(await file.read(start, size.value));
+    else if (short && (name.value === id.trackNumber || name.value === id.trackType)) {
+      const value = readNumber(await file.read(start, size.value));
+      if (name.value === id.trackNumber) entry.number = value;
+      else entry.type = value;
+      if (entry.number > 0 && entry.type > 0 && !pictureOrSound.includes(entry.type)) wanted.add(entry.number);
+    }
+    at = end;
+  }
+}
