@@ -4,7 +4,7 @@ import type { Extent } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { needs, type CornersRule, type Places } from './geometry.js';
 import type { Item } from './item.js';
 import type { ChecksumState } from './packet.js';
-import type { ReadReport, TimedPacket } from './read.js';
+import type { ReadReport, TimedPacket, VideoTimes } from './read.js';
 import { classifications } from './st0102-table.js';
 import type { MediaTime, TimeRule } from './time.js';
 import { utcFrom } from './time.js';
@@ -53,6 +53,8 @@ export interface Health {
   footprint: { possible: boolean; missing: string[]; corners: Partial<Record<CornersRule, number>> };
   /** Never "Unclassified" unless every marking that was found says so and every ST 0601 packet holds one at its time. */
   security: { marking: string; markings: Record<string, number>; packetsWithout: number };
+  /** Stamps of ST 0604 in the pictures themselves, as they are sent. */
+  videoTimes: (Omit<VideoTimes, 'first' | 'last'> & { first: string | null; last: string | null }) | null;
   extent: Extent | null;
   streams: { pid: number; streamType: number; packets: number }[];
   reading: {
@@ -64,6 +66,8 @@ export interface Health {
   };
 }
 
+/** 9999, microseconds: what a date can say. */
+const latestDate = 253_402_300_799_999_999;
 const listedGaps = 20;
 const leastGap = 0.7;
 const usualTimes = 3;
@@ -295,9 +299,9 @@ export class HealthReport {
     return { marking, markings: this.markings, packetsWithout: this.packetsWithout };
   }
 
-  report({ transport, junkBytes, truncated, sequenceErrors }: ReadReport): Health {
+  report({ transport, junkBytes, truncated, sequenceErrors, videoTimes }: ReadReport): Health {
     const iso = (microseconds: number | null): string | null =>
-      microseconds === null ? null : new Date(microseconds / 1000).toISOString();
+      microseconds === null || microseconds > latestDate ? null : new Date(microseconds / 1000).toISOString();
     const utc = (microseconds: number | null): string | null =>
       microseconds === null || !this.leap ? null : iso(utcFrom(microseconds, this.leap.seconds, this.leap.correction));
     const drifts = [...this.clocks.values()].map(({ drift }) => drift.result).filter((drift) => drift !== null);
@@ -325,6 +329,7 @@ export class HealthReport {
       map: this.need('map'),
       footprint: { ...this.need('footprint'), corners: this.corners },
       security: this.security,
+      videoTimes: videoTimes && { ...videoTimes, first: iso(videoTimes.first), last: iso(videoTimes.last) },
       extent: this.extent,
       streams: (transport?.streams ?? [])
         .filter((stream) => this.perPid.has(stream.pid))

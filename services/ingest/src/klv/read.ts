@@ -4,6 +4,7 @@ import { TransportReader, type KlvStream, type TransportReport } from '../mpegts
 import { CarriageReader, type FramedPacket } from './carriage.js';
 import { Framer } from './framing.js';
 import { decodePacket, type KlvPacket } from './packet.js';
+import { videoTimeOf, type VideoTime } from './st0604.js';
 
 export type KlvContainer = 'mpegts' | 'klv';
 
@@ -29,6 +30,20 @@ export interface ReadReport {
   junkBytes: number;
   truncated: number;
   sequenceErrors: number;
+  /** Time stamps of ST 0604 in the video; null when there are none. */
+  videoTimes: VideoTimes | null;
+}
+
+export interface VideoTimes {
+  /** Pictures with a stamp. */
+  pictures: number;
+  precision: VideoTime['precision'];
+  /** Microseconds since 1970 on the MISP time scale. */
+  first: number;
+  last: number;
+  /** Pictures whose clock was not locked to its reference, and that say that it had jumped. */
+  unlocked: number;
+  jumps: number;
 }
 
 /** Gives packets as bytes come in. */
@@ -44,11 +59,14 @@ export class KlvReader {
     this.transport =
       container === 'klv'
         ? null
-        : new TransportReader((pes) => {
-            let carriage = this.carriages.get(pes.stream.pid);
-            if (!carriage) this.carriages.set(pes.stream.pid, (carriage = new CarriageReader()));
-            for (const packet of carriage.push(pes)) this.add(packet, pes.stream.pid);
-          });
+        : new TransportReader(
+            (pes) => {
+              let carriage = this.carriages.get(pes.stream.pid);
+              if (!carriage) this.carriages.set(pes.stream.pid, (carriage = new CarriageReader()));
+              for (const packet of carriage.push(pes)) this.add(packet, pes.stream.pid);
+            },
+            (head, pts) => this.lookForTime(head, pts),
+          );
   }
 
   push(bytes: Buffer): TimedPacket[] {
@@ -78,10 +96,12 @@ export class KlvReader {
       junkBytes: framers.reduce((sum, framer) => sum + framer.report.junkBytes, 0),
       truncated: framers.reduce((sum, framer) => sum + framer.report.truncated, 0),
       sequenceErrors: [...this.carriages.values()].reduce((sum, carriage) => sum + carriage.sequenceErrors, 0),
+      videoTimes: this.videoTimes,
     };
   }
 
   private readonly found = new Set<number>();
+  private videoTimes: VideoTimes | null = null;
 
   private add({ bytes, pts, videoPts }: FramedPacket, pid: number | null): void {
     const packet: TimedPacket = { packet: decodePacket(bytes), bytes, i: this.count };
@@ -96,6 +116,18 @@ export class KlvReader {
       if (videoPts !== null) packet.videoPts = videoPts;
     }
     this.ready.push(packet);
+  }
+
+  private lookForTime(head: Buffer, pts: number): void {
+    const found = videoTimeOf(head, pts);
+    if (!found) return;
+    const { timestamp, precision, unlocked, jumped } = found;
+    const microseconds = Number(precision === 'nanoseconds' ? timestamp / 1000n : timestamp);
+    this.videoTimes ??= { pictures: 0, precision, first: microseconds, last: microseconds, unlocked: 0, jumps: 0 };
+    this.videoTimes.pictures++;
+    this.videoTimes.last = microseconds;
+    this.videoTimes.unlocked += Number(unlocked);
+    this.videoTimes.jumps += Number(jumped);
   }
 
   private isDeclared(pid: number): boolean {

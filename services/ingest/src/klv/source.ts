@@ -45,6 +45,7 @@ export class TelemetrySource {
       junkBytes: reports.reduce((sum, { junkBytes }) => sum + junkBytes, 0),
       truncated: reports.reduce((sum, { truncated }) => sum + truncated, 0),
       sequenceErrors: 0,
+      videoTimes: null,
     };
   }
 

@@ -35,6 +35,8 @@ const strides = [188, 192, 204];
 const sync = 0x47;
 /** So many sync bytes in step make a lock; at the end of a short stream fewer do. */
 const lockRun = 5;
+/** Packets of a picture's beginning behind the first: its parameter sets and supplements come before its slices. */
+const headPackets = 7;
 const largestPes = 1024 * 1024;
 
 const metadataInPes = 0x15;
@@ -72,8 +74,16 @@ export class TransportReader {
   private readonly roles = new Uint8Array(8192);
   private videoPts: number | null = null;
 
-  /** `onPes` gets each PES packet of each KLV candidate; its payload is its own. */
-  constructor(private readonly onPes: (packet: PesPacket) => void) {
+  private head: { pid: number; pts: number; parts: Buffer[]; left: number } | null = null;
+
+  /**
+   * `onPes` gets each PES packet of each KLV candidate; its payload is its own. `onVideo` gets the first bytes of each
+   * picture that has a PTS.
+   */
+  constructor(
+    private readonly onPes: (packet: PesPacket) => void,
+    private readonly onVideo?: (head: Buffer, pts: number) => void,
+  ) {
     this.roles[0] = roleOther;
   }
 
@@ -86,6 +96,7 @@ export class TransportReader {
   end(): void {
     this.report.junkBytes += this.rest.length - this.read(this.rest, true);
     this.rest = Buffer.alloc(0);
+    this.giveHead();
     for (const assembly of this.assemblies.values()) this.finish(assembly, false);
   }
 
@@ -150,7 +161,7 @@ export class TransportReader {
     const pid = ((second & 0x1f) << 8) | (bytes[at + 2] ?? 0);
     const role = this.roles[pid];
     if (role === undefined || role === 0) return;
-    if (role === roleVideo && (second & 0x40) === 0) return;
+    if (role === roleVideo && (second & 0x40) === 0 && (this.head?.pid !== pid || this.head.left === 0)) return;
     const packet = bytes.subarray(at, at + packetBytes);
     const assembly = this.assemblies.get(pid);
     const isVideo = role === roleVideo;
@@ -168,13 +179,34 @@ export class TransportReader {
     if (start >= packetBytes) return;
     const unitStart = (second & 0x40) !== 0;
     const payload = packet.subarray(start);
-    if (isVideo && unitStart) this.videoPts = parsePes(payload)?.pts ?? this.videoPts;
+    if (isVideo) this.lookAtVideo(pid, payload, unitStart);
     if (assembler) this.table(pid, assembler.push(payload, unitStart));
     if (assembly) {
       // discontinuity_indicator announces a jump of the counter (clause 2.4.3.5).
       const announced = hasAdaptation && (packet[4] ?? 0) > 0 && ((packet[5] ?? 0) & 0x80) !== 0;
       this.collect(assembly, payload, unitStart, fourth & 0x0f, announced);
     }
+  }
+
+  /** Of each picture the clock, and its first bytes to whoever wants them. */
+  private lookAtVideo(pid: number, payload: Buffer, unitStart: boolean): void {
+    if (unitStart) {
+      const header = parsePes(payload);
+      this.videoPts = header?.pts ?? this.videoPts;
+      if (!this.onVideo || !header || header.pts === null) return;
+      this.giveHead();
+      this.head = { pid, pts: header.pts, parts: [Buffer.from(payload.subarray(header.payload))], left: headPackets };
+    } else if (this.head && this.head.left > 0) {
+      this.head.left--;
+      this.head.parts.push(Buffer.from(payload));
+      if (this.head.left === 0) this.giveHead();
+    }
+  }
+
+  private giveHead(): void {
+    const { head } = this;
+    this.head = null;
+    if (head) this.onVideo?.(Buffer.concat(head.parts), head.pts);
   }
 
   private table(pid: number, sections: readonly Buffer[]): void {

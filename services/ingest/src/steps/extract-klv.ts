@@ -12,7 +12,7 @@ import { csvHeader, csvLine } from '../klv/csv.js';
 import { prependBoxes } from '../klv/emsg.js';
 import { EventSegments } from '../klv/event-segments.js';
 import { printed } from '../klv/print.js';
-import type { TimedPacket } from '../klv/read.js';
+import type { ReadReport, TimedPacket } from '../klv/read.js';
 import { TelemetrySource } from '../klv/source.js';
 import { Telemetry } from '../klv/telemetry.js';
 import { fullFeature } from '../klv/track.js';
@@ -110,7 +110,7 @@ export async function extractKlv(
   const geojson = track.geojson();
   if (geojson) await writeFile(at(`${directory}/track.geojson`), JSON.stringify(geojson));
   else await rm(at(`${directory}/track-full.geojson`));
-  const report = health.report(embedded?.report ?? { transport: null, junkBytes: 0, truncated: 0, sequenceErrors: 0 });
+  const report = health.report(embedded?.report ?? unread);
   await writeFile(at(`${directory}/report.json`), JSON.stringify(report, null, 2));
   if (report.checksums.bad > 0) {
     run.warn(
@@ -133,6 +133,9 @@ export async function extractKlv(
     },
   };
 }
+
+/** Of a video that holds none. */
+const unread: ReadReport = { transport: null, junkBytes: 0, truncated: 0, sequenceErrors: 0, videoTimes: null };
 
 /** Of the video first, then of each sidecar. */
 async function* packetsOf(source: Source, embedded: TelemetrySource | null): AsyncGenerator<TimedPacket> {

@@ -1,0 +1,58 @@
+// Time stamps in the video itself (MISB ST 0604): user data of H.264, HEVC and MPEG-2, in the form of ST 0603.
+
+export interface VideoTime {
+  /** 33-bit PTS of the picture, 90 kHz. */
+  pts: number;
+  /** Microseconds since 1970 on the MISP time scale, or nanoseconds. */
+  timestamp: bigint;
+  precision: 'microseconds' | 'nanoseconds';
+  /** The clock is not locked to its reference (ST 0603 time status, bit 7). */
+  unlocked: boolean;
+  /** The clock has jumped (bit 6). */
+  jumped: boolean;
+}
+
+const identifiers: readonly (readonly [Buffer, VideoTime['precision']])[] = [
+  [Buffer.from('MISPmicrosectime', 'latin1'), 'microseconds'],
+  [Buffer.from('a8687dd4d7593758a5cef0338b6545f1', 'hex'), 'microseconds'],
+  [Buffer.from('cf848278ee23306c9265e8fef22fb8b8', 'hex'), 'nanoseconds'],
+];
+const identifierBytes = 16;
+/** Status, and four pairs of bytes with 0xFF between them, so that they never look like a start code. */
+const stampBytes = 12;
+
+/** The payload of network abstraction layer units without emulation prevention (ISO/IEC 14496-10 clause 7.4.1). */
+function withoutPrevention(bytes: Buffer): Buffer {
+  const kept: number[] = [];
+  let zeros = 0;
+  for (const byte of bytes) {
+    if (zeros >= 2 && byte === 3) {
+      zeros = 0;
+      continue;
+    }
+    zeros = byte === 0 ? zeros + 1 : 0;
+    kept.push(byte);
+  }
+  return Buffer.from(kept);
+}
+
+/** Of the beginning of an access unit; null when there is none. */
+export function videoTimeOf(head: Buffer, pts: number): VideoTime | null {
+  for (const [identifier, precision] of identifiers) {
+    const at = head.indexOf(identifier);
+    if (at < 0) continue;
+    const from = at + identifierBytes;
+    const stamp = withoutPrevention(head.subarray(from, from + 2 * stampBytes)).subarray(0, stampBytes);
+    if (stamp.length < stampBytes || stamp[3] !== 0xff || stamp[6] !== 0xff || stamp[9] !== 0xff) continue;
+    const bytes = Buffer.from([1, 2, 4, 5, 7, 8, 10, 11].map((index) => stamp[index] ?? 0));
+    const status = stamp[0] ?? 0;
+    return {
+      pts,
+      timestamp: bytes.readBigUInt64BE(),
+      precision,
+      unlocked: (status & 0x80) !== 0,
+      jumped: (status & 0x40) !== 0,
+    };
+  }
+  return null;
+}
