@@ -86,12 +86,11 @@ export function listenChanged(connection: NatsConnection, jobId: string, onChang
   return () => subscription.unsubscribe();
 }
 
-/** Whether the server answers. */
-export async function natsAnswers(connection: NatsConnection): Promise<boolean> {
-  try {
-    await connection.flush();
-    return true;
-  } catch {
-    return false;
-  }
+/** Rejects unless the server answers. */
+export const askNats = (connection: NatsConnection): Promise<void> => connection.flush();
+
+/** How many jobs lie in the queue, and how many are with a worker that has not acknowledged them yet. */
+export async function workQueueLag(connection: NatsConnection): Promise<{ pending: number; ackPending: number }> {
+  const { num_pending, num_ack_pending } = await (await workConsumer(connection)).info();
+  return { pending: num_pending, ackPending: num_ack_pending };
 }

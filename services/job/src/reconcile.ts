@@ -13,13 +13,19 @@ export interface Reconciler {
 
 const intervalMs = 1_000;
 
+export interface ReconcilerParts {
+  store: Store;
+  nats: NatsConnection;
+  outbox: Outbox;
+  policy: Policy;
+  log: Logger;
+  /** Makes the work queue when it is missing. */
+  ensureQueue: () => Promise<void>;
+}
+
 /** Looks after the open jobs every second until stopped. `onChange` is told which jobs have new events. */
 export function startReconciler(
-  store: Store,
-  nats: NatsConnection,
-  outbox: Outbox,
-  policy: Policy,
-  log: Logger,
+  { store, nats, outbox, policy, log, ensureQueue }: ReconcilerParts,
   onChange: (jobId: string, lastSequence: number) => void,
 ): Reconciler {
   let stopped = false;
@@ -42,7 +48,13 @@ export function startReconciler(
 
   const loop = (async () => {
     while (!stopped) {
-      await round().catch((error: unknown) => log.warn({ err: error }, 'reconciling failed; it goes on'));
+      try {
+        await round();
+      } catch (error) {
+        log.warn({ err: error }, 'reconciling failed; it goes on');
+        // A NATS that was set up anew has no queue; what belongs into it is in the book.
+        await ensureQueue().catch((cause: unknown) => log.debug({ err: cause }, 'the work queue cannot be made'));
+      }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, intervalMs);
         wake = () => {

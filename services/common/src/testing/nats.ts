@@ -1,5 +1,5 @@
 // A real nats-server for tests.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,8 @@ export interface TestNats {
   /** Kills it as a power loss would; the data stay. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Kills it and takes its data away: a server that was set up anew. */
+  reset(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -39,6 +41,12 @@ export async function startNats(): Promise<TestNats> {
     url: `nats://127.0.0.1:${port}`,
     kill: async () => program?.stop('SIGKILL'),
     start,
+    reset: async () => {
+      await program?.stop('SIGKILL');
+      await rm(directory, { recursive: true });
+      await mkdir(directory);
+      await start();
+    },
     stop: async () => {
       await program?.stop('SIGKILL');
       await rm(directory, { recursive: true, force: true });
