@@ -119,37 +119,26 @@ export const clientCredentials = (): ChannelCredentials => credentials.createIns
 
 /**
  * Calls go round all servers behind an address (a name with several addresses as `dns:///job:7001`, or
- * `ipv4:10.0.0.1:7001,10.0.0.2:7001`), so that each does its share and the rest goes on when one goes. Calls that may be
- * made twice without harm are made again when a server goes away under them. The others tell their caller.
+ * `ipv4:10.0.0.1:7001,10.0.0.2:7001`), so that each does its share and the rest goes on when one goes. A call that finds
+ * nobody, or whose server goes away before it answers, is made again. That is harmless but for two: an attempt must not
+ * begin or end twice.
  */
 const serviceConfig = {
   loadBalancingConfig: [{ round_robin: {} }],
   methodConfig: [
     {
-      name: [
-        ...[
-          'GetJob',
-          'ListJobs',
-          'ListWorkers',
-          'CreateJob',
-          'CancelJob',
-          'Heartbeat',
-          'ReportStep',
-          'ReportWorker',
-        ].map((method) => ({ service: 'sortie.job.v1.JobService', method })),
-        ...['GetFile', 'ListServices', 'GetService', 'AddLayer', 'GetLayer'].map((method) => ({
-          service: 'sortie.ingest.v1.IngestService',
-          method,
-        })),
-        { service: 'grpc.health.v1.Health', method: 'Check' },
-      ],
+      name: [{ service: 'sortie.job.v1.JobService' }, { service: 'sortie.ingest.v1.IngestService' }],
+      // The waits are random, up to 0.3 s, 0.6 s, 1.2 s and 2 s; a connection is tried anew after a second at most.
       retryPolicy: {
         maxAttempts: 5,
-        initialBackoff: '0.1s',
-        maxBackoff: '1s',
+        initialBackoff: '0.3s',
+        maxBackoff: '2s',
         backoffMultiplier: 2,
         retryableStatusCodes: ['UNAVAILABLE'],
       },
+    },
+    {
+      name: ['StartAttempt', 'FinishAttempt'].map((method) => ({ service: 'sortie.job.v1.JobService', method })),
     },
   ],
 };

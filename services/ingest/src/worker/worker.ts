@@ -203,13 +203,13 @@ async function carryOut(
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+  metrics.attempts.inc({ outcome: Outcome[outcome].slice('OUTCOME_'.length).toLowerCase() });
   try {
     if (signal.reason instanceof SortieError && signal.reason.code === 'LEASE_LOST') return outcome;
     await retrying(ending.signal, () => call(jobs.finishAttempt.bind(jobs), { lease, outcome, error }));
   } finally {
     await heartbeat.stop();
   }
-  metrics.attempts.inc({ outcome: Outcome[outcome].slice('OUTCOME_'.length).toLowerCase() });
   log.info({ outcome: Outcome[outcome], error: error?.code }, 'attempt ended');
   return outcome;
 }
