@@ -90,7 +90,12 @@ function reflected(): PackageDefinition {
 }
 
 export const newServer = ({ registry }: Pick<Vitals, 'registry'>): Server =>
-  new Server({ 'grpc.max_receive_message_length': 4 * 1024 * 1024, interceptors: [measureCalls(registry)] });
+  new Server({
+    'grpc.max_receive_message_length': 4 * 1024 * 1024,
+    // Clients then look again who is there: servers that have come since get their share. Running calls go on.
+    'grpc.max_connection_age_ms': 300_000,
+    interceptors: [measureCalls(registry)],
+  });
 
 /** A unary handler from a plain async function; what it throws becomes a status with details. */
 export const unary =
@@ -147,6 +152,9 @@ const serviceConfig = {
 export const clientOptions = {
   'grpc.max_reconnect_backoff_ms': 1_000,
   'grpc.initial_reconnect_backoff_ms': 100,
+  // A machine that vanishes says no goodbye.
+  'grpc.keepalive_time_ms': 30_000,
+  'grpc.keepalive_timeout_ms': 10_000,
   'grpc.service_config': JSON.stringify(serviceConfig),
 };
 
