@@ -1,5 +1,8 @@
 // What the overlays come to: rendered by kubectl, read into what the checks ask about.
 import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 
@@ -109,10 +112,21 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export const hasKubectl = (): boolean => spawnSync('kubectl', ['version', '--client']).status === 0;
 
-export const render = (overlay: string): Manifest[] =>
-  parseAllDocuments(
-    execFileSync('kubectl', ['kustomize', `deploy/overlays/${overlay}`], { cwd: root, encoding: 'utf8' }),
-  ).map((document) => document.toJS() as Manifest);
+/** An overlay as it is, or with its kustomization changed. */
+export function render(overlay: string, change = (kustomization: string): string => kustomization): Manifest[] {
+  const work = mkdtempSync(join(tmpdir(), 'sortie-overlay-'));
+  try {
+    for (const part of ['base', 'components', 'overlays']) {
+      cpSync(join(root, 'deploy', part), join(work, part), { recursive: true });
+    }
+    const path = join(work, 'overlays', overlay, 'kustomization.yaml');
+    writeFileSync(path, change(readFileSync(path, 'utf8')));
+    const text = execFileSync('kubectl', ['kustomize', join(work, 'overlays', overlay)], { encoding: 'utf8' });
+    return parseAllDocuments(text).map((document) => document.toJS() as Manifest);
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
 
 export const workloads = (manifests: readonly Manifest[]): Workload[] =>
   manifests.flatMap((manifest) => {

@@ -33,13 +33,21 @@ export const connectNats = (url: string, name: string): Promise<NatsConnection> 
     waitOnFirstConnect: true,
   });
 
+/** JetStream's codes (nats-server, errors.json): a stream of that name is made otherwise; the subject has its message. */
+const otherwiseMade = 10_058;
+const alreadyThere = 10_077;
+
+const hasCode = (error: unknown, code: number): boolean =>
+  error instanceof NatsError && error.api_error?.err_code === code;
+
 /**
- * Makes the stream and its consumer when they are missing. One subject for each job and `discard_new_per_subject`
- * make ringing twice for the same job harmless: the second message is refused while the first is there.
+ * Makes the stream and its consumer when they are missing, and brings them to what is asked for. One subject for each job
+ * and `discard_new_per_subject` make ringing twice for the same job harmless: the second message is refused while the
+ * first is there.
  */
 export async function ensureWorkQueue(connection: NatsConnection, replicas = 1): Promise<void> {
   const manager = await connection.jetstreamManager();
-  await manager.streams.add({
+  const config = {
     name: stream,
     subjects: [workSubject('*')],
     retention: RetentionPolicy.Workqueue,
@@ -48,7 +56,13 @@ export async function ensureWorkQueue(connection: NatsConnection, replicas = 1):
     discard_new_per_subject: true,
     max_msgs_per_subject: 1,
     num_replicas: replicas,
-  });
+  };
+  try {
+    await manager.streams.add(config);
+  } catch (error) {
+    if (!hasCode(error, otherwiseMade)) throw error;
+    await manager.streams.update(stream, config);
+  }
   await manager.consumers.add(stream, {
     durable_name: workers,
     ack_policy: AckPolicy.Explicit,
@@ -62,8 +76,7 @@ export async function ringForWork(connection: NatsConnection, jobId: string): Pr
   try {
     await connection.jetstream().publish(workSubject(jobId), WorkMessage.encode({ jobId }).finish());
   } catch (error) {
-    const alreadyThere = error instanceof NatsError && error.message.includes('maximum messages per subject exceeded');
-    if (!alreadyThere) throw error;
+    if (!hasCode(error, alreadyThere)) throw error;
   }
 }
 

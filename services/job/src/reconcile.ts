@@ -29,9 +29,12 @@ export function startReconciler(
   onChange: (jobId: string, lastSequence: number) => void,
 ): Reconciler {
   let stopped = false;
+  let queueThere = false;
   let wake = (): void => undefined;
 
   async function round(): Promise<void> {
+    if (!queueThere) await ensureQueue();
+    queueThere = true;
     await outbox.flush();
     for (const jobId of await store.expired(new Date())) {
       const job = await store.update(jobId, (record) => {
@@ -53,7 +56,7 @@ export function startReconciler(
       } catch (error) {
         log.warn({ err: error }, 'reconciling failed; it goes on');
         // A NATS that was set up anew has no queue; what belongs into it is in the book.
-        await ensureQueue().catch((cause: unknown) => log.debug({ err: cause }, 'the work queue cannot be made'));
+        queueThere = false;
       }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, intervalMs);

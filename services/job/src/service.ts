@@ -58,7 +58,8 @@ export async function startJobService(
   ]);
   await migrateWhenThere(database, log);
   const ensureQueue = (): Promise<void> => ensureWorkQueue(nats, settings.natsReplicas);
-  await ensureQueue();
+  // A cluster that is still coming together has no room for replicas; the reconciler goes on trying.
+  await ensureQueue().catch((error: unknown) => log.warn({ err: error }, 'the work queue cannot be made yet'));
   const metrics = new JobMetrics(registry);
   const store = new Store(database, (change) => metrics.note(change));
   metrics.watchQueue(store, nats);
