@@ -21,6 +21,13 @@ const changedSubject = (jobId: string): string => `sortie.job.v1.changed.${jobId
 /** How long the server waits for `working()` before it gives a message to another worker. */
 export const ackWaitMs = 15_000;
 
+const consumerConfig = {
+  durable_name: workers,
+  ack_policy: AckPolicy.Explicit,
+  ack_wait: nanos(ackWaitMs),
+  max_ack_pending: 10_000,
+};
+
 export type { JsMsg, NatsConnection };
 
 export const connectNats = (url: string, name: string): Promise<NatsConnection> =>
@@ -63,12 +70,26 @@ export async function ensureWorkQueue(connection: NatsConnection, replicas = 1):
     if (!hasCode(error, otherwiseMade)) throw error;
     await manager.streams.update(stream, config);
   }
-  await manager.consumers.add(stream, {
-    durable_name: workers,
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: nanos(ackWaitMs),
-    max_ack_pending: 10_000,
-  });
+  await manager.consumers.add(stream, consumerConfig);
+}
+
+/**
+ * Number of the oldest message that lies in the stream although its consumer counts it as done; null when all is well.
+ * After a power loss nats-server may remember less of the stream than of the consumer: numbers are then given out a second
+ * time, and what has one of them is never delivered. One that was acknowledged in this very moment looks alike.
+ */
+export async function strandedMessage(connection: NatsConnection): Promise<number | null> {
+  const manager = await connection.jetstreamManager();
+  const { state } = await manager.streams.info(stream);
+  const { ack_floor } = await manager.consumers.info(stream, workers);
+  return state.messages > 0 && state.first_seq <= ack_floor.stream_seq ? state.first_seq : null;
+}
+
+/** Delivers all that lies in the stream anew. What a worker has already comes a second time, and is refused by the book. */
+export async function renewConsumer(connection: NatsConnection): Promise<void> {
+  const manager = await connection.jetstreamManager();
+  await manager.consumers.delete(stream, workers);
+  await manager.consumers.add(stream, consumerConfig);
 }
 
 /** Wakes a worker for the job; quiet when the job is in the queue already. */

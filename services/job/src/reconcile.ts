@@ -2,7 +2,7 @@
 // live lease is put back on its way from here.
 import { State } from '@sortie/common/gen/sortie/job/v1/job';
 import type { Logger } from '@sortie/common/log';
-import { ringForWork, type NatsConnection } from '@sortie/common/nats';
+import { renewConsumer, ringForWork, strandedMessage, type NatsConnection } from '@sortie/common/nats';
 import { expireLease, type Policy } from './job.js';
 import type { Outbox } from './outbox.js';
 import type { Store } from './store.js';
@@ -30,6 +30,7 @@ export function startReconciler(
 ): Reconciler {
   let stopped = false;
   let queueThere = false;
+  let stranded: number | null = null;
   let wake = (): void => undefined;
 
   async function round(): Promise<void> {
@@ -47,6 +48,13 @@ export function startReconciler(
     }
     // Ringing for a job that is in the queue already is refused by the stream, so this is harmless.
     for (const jobId of await store.waiting(new Date())) await ringForWork(nats, jobId);
+    // Seen twice in a row it is no coincidence.
+    const oldest = await strandedMessage(nats);
+    if (oldest !== null && oldest === stranded) {
+      log.warn({ message: oldest }, 'NATS would never deliver what is in the queue; its consumer is made anew');
+      await renewConsumer(nats);
+    }
+    stranded = oldest;
   }
 
   const loop = (async () => {

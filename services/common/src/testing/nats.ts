@@ -1,5 +1,5 @@
 // A real nats-server for tests.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,8 @@ export interface TestNats {
   start(): Promise<void>;
   /** Kills it and takes its data away: a server that was set up anew. */
   reset(): Promise<void>;
+  /** Kills it and takes away the messages of its streams, but not what their consumers have noted. */
+  loseMessages(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -45,6 +47,12 @@ export async function startNats(): Promise<TestNats> {
       await program?.stop('SIGKILL');
       await rm(directory, { recursive: true });
       await mkdir(directory);
+      await start();
+    },
+    loseMessages: async () => {
+      await program?.stop('SIGKILL');
+      const streams = join(directory, 'jetstream', '$G', 'streams');
+      for (const stream of await readdir(streams)) await rm(join(streams, stream, 'msgs'), { recursive: true });
       await start();
     },
     stop: async () => {
