@@ -83,6 +83,7 @@ for (const file of testFiles
   passed += good;
   failed += broken;
   say(broken === 0, `${relative(root, file)}: ${good} of ${total}`, (Date.now() - began) / 1000, output);
+  for (const line of output.match(/^SKIPPED: .*$/gm) ?? []) process.stdout.write(`${line}\n`);
   if (/^corpus: /m.test(output)) process.stdout.write(`${output}\n`);
 }
 

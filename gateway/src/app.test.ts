@@ -311,7 +311,7 @@ it('bad uploads are told clearly and leave the gateway well', async ({ site }) =
   huge.append('file', new Blob(['x']), 'a.ts');
   const reply = await upload(site, huge, query);
   assert.ok(reply.json['fileId'] ?? code(reply), 'an answer all the same');
-  assert.is((await ask(`${site.url}/healthz`)).status, 200);
+  assert.is((await ask(`${site.url}/arcgis/rest/info?f=json`)).status, 200);
 });
 
 it('a client that goes away in the middle of an upload leaves nothing', async ({ site }) => {

@@ -4,6 +4,7 @@ import multipart from '@fastify/multipart';
 import { fastify, type FastifyInstance } from 'fastify';
 import { RestError } from './arcgis/errors.js';
 import type { Context } from './context.js';
+import { measureRequests } from './metrics.js';
 import { sendError } from './respond.js';
 import { infoRoutes } from './routes/info.js';
 import { jobRoutes } from './routes/jobs.js';
@@ -23,8 +24,11 @@ export async function newApp(context: Context, trustProxy: boolean): Promise<Fas
     // Esri's clients disagree about the case of some paths and about a slash at the end.
     routerOptions: { caseSensitive: true, ignoreTrailingSlash: true },
     requestTimeout: 0,
-    forceCloseConnections: true,
+    // Whoever is being answered when the gateway goes gets the rest of the answer.
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
   });
+  measureRequests(app, context.registry);
   await app.register(formbody, { bodyLimit: formBytes });
   await app.register(multipart, {
     limits: {
@@ -63,8 +67,6 @@ export async function newApp(context: Context, trustProxy: boolean): Promise<Fas
     sendError(context, request, reply, new RestError(404, 'There is nothing at this address.'));
   });
 
-  // One route for probes, outside of ArcGIS's tree.
-  app.get('/healthz', (_, reply) => reply.send({ status: 'ok' }));
   for (const routes of [infoRoutes, tokenRoutes, uploadRoutes, serviceRoutes, layerRoutes, jobRoutes, staticRoutes]) {
     routes(app, context);
   }

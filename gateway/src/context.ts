@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import type { Logger } from '@sortie/common/log';
 import type { Users } from '@sortie/common/users';
+import type { Registry } from 'prom-client';
 import type { Tokens } from './arcgis/tokens.js';
 import type { Jobs } from './jobs.js';
 
@@ -17,6 +18,8 @@ export interface Context {
   publicUrl: string | null;
   /** Largest upload, bytes. */
   maxUploadBytes: number;
+  /** Where requests are counted. */
+  registry: Registry;
   log: Logger;
 }
 

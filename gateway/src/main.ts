@@ -2,16 +2,22 @@
 import { readFile } from 'node:fs/promises';
 import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { clientCredentials, clientOptions } from '@sortie/common/grpc';
+import { askHealth, clientCredentials, clientOptions } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
 import { announce, required, stopOnSignal } from '@sortie/common/process';
 import { Users } from '@sortie/common/users';
+import { newVitals, serveVitals, splitAddress } from '@sortie/common/vitals';
 import { newApp } from './app.js';
 import { Tokens } from './arcgis/tokens.js';
 import { Jobs } from './jobs.js';
 
+/** Answers that take longer than this after a signal are cut off. */
+const stopMs = 20_000;
+
 const { env } = process;
 const log = newLogger('gateway', env['SORTIE_LOG_LEVEL']);
+const { registry, health } = newVitals();
+const vitalsServer = await serveVitals({ registry, health }, env['SORTIE_METRICS_LISTEN'] ?? '127.0.0.1:0', log);
 const jobClient = new JobServiceClient(required(env, 'SORTIE_JOB_ADDRESS'), clientCredentials(), clientOptions);
 const ingest = new IngestServiceClient(required(env, 'SORTIE_INGEST_ADDRESS'), clientCredentials(), clientOptions);
 const app = await newApp(
@@ -23,18 +29,28 @@ const app = await newApp(
     root: env['SORTIE_ROOT'] ?? '/arcgis',
     publicUrl: env['SORTIE_PUBLIC_URL'] ?? null,
     maxUploadBytes: Number(env['SORTIE_MAX_UPLOAD_BYTES'] ?? 10_000 * 1024 * 1024),
+    registry,
     log,
   },
   env['SORTIE_TRUST_PROXY'] === 'true',
 );
-const [host = '127.0.0.1', port = '8080'] = (env['SORTIE_GATEWAY_LISTEN'] ?? '127.0.0.1:8080').split(/:(?=\d+$)/);
-await app.listen({ host, port: Number(port) });
+const { host, port } = splitAddress(env['SORTIE_GATEWAY_LISTEN'] ?? '127.0.0.1:8080');
+await app.listen({ host, port });
 const address = app.server.address();
-const bound = typeof address === 'object' && address !== null ? address.port : Number(port);
+const bound = typeof address === 'object' && address !== null ? address.port : port;
+// Without them it still tells its clients what is the matter, which a closed door does not.
+await Promise.all([
+  health.watch({ name: 'job', needed: false, ask: () => askHealth(jobClient) }),
+  health.watch({ name: 'ingest', needed: false, ask: () => askHealth(ingest) }),
+]);
+health.start();
 log.info({ port: bound }, 'gateway is up');
 stopOnSignal(log, async () => {
+  health.stop();
+  setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
   await app.close();
   jobClient.close();
   ingest.close();
+  await vitalsServer.stop();
 });
-announce(bound);
+announce(bound, vitalsServer.port);

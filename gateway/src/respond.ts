@@ -91,6 +91,7 @@ export async function respond(
  */
 export function sendError(context: Context, request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
   const error = toRestError(thrown);
+  reply.errorCode = error.code;
   if (error.code >= 500) {
     context.log.error(
       { path: request.url.split('?')[0], err: thrown instanceof Error ? (thrown.cause ?? thrown) : thrown },

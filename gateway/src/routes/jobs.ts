@@ -1,4 +1,5 @@
 // The job resource, the list of jobs, live events, and cancel.
+import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
 import { JobEvent, Progress, type Job, type WatchJobResponse } from '@sortie/common/gen/sortie/job/v1/job';
@@ -122,6 +123,13 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
     }),
   );
 
+  const streams = new Set<ServerResponse>();
+  // Their clients come back with Last-Event-ID, to another gateway.
+  app.addHook('preClose', () => {
+    for (const raw of streams) raw.end();
+    return Promise.resolve();
+  });
+
   app.get<JobPath>(`${root}/rest/jobs/job/:jobId/events`, async (request, reply) => {
     let after: number;
     try {
@@ -131,6 +139,8 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
       sendError(context, request, reply, thrown);
       return reply;
     }
+    streams.add(reply.raw);
+    reply.raw.once('close', () => streams.delete(reply.raw));
     stream(context, request.params.jobId, after, reply);
     return reply;
   });

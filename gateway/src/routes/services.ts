@@ -1,4 +1,5 @@
 // Services: listing, creating, and adding a layer, which begins the job.
+import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
 import { call } from '@sortie/common/grpc';
@@ -138,10 +139,12 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
   const addLayer = (request: FastifyRequest<ServicePath>, reply: FastifyReply): Promise<FastifyReply> =>
     respond(context, request, reply, async () => {
       const { username, role } = publisherOf(request, tokens);
-      const { name, ...layer } = layerRequestOf(parametersOf(request));
+      const { name, requestId, ...layer } = layerRequestOf(parametersOf(request));
       const serviceName = request.params.service;
       const { jobId, layerId } = await call(ingest.addLayer.bind(ingest), {
         ...layer,
+        // The call may be made again when an Ingest API goes away under it.
+        requestId: requestId === '' ? randomUUID() : requestId,
         serviceName,
         layerName: name,
         owner: username,

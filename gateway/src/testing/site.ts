@@ -11,6 +11,7 @@ import { newLogger } from '@sortie/common/log';
 import { openStorage, type Storage } from '@sortie/common/storage';
 import { startNats } from '@sortie/common/testing/nats';
 import { saveUser, Users } from '@sortie/common/users';
+import { newVitals } from '@sortie/common/vitals';
 import { startIngestApi } from '@sortie/ingest/api';
 import { startJobService } from '@sortie/job/service';
 import { newApp } from '../app.js';
@@ -52,7 +53,17 @@ export async function startSite(): Promise<Site> {
   const ingest = new IngestServiceClient(`127.0.0.1:${api.port}`, clientCredentials());
   const users = new Users(usersFile);
   const app = await newApp(
-    { jobs: new Jobs(jobs), ingest, users, tokens, root: '/arcgis', publicUrl: null, maxUploadBytes, log },
+    {
+      jobs: new Jobs(jobs),
+      ingest,
+      users,
+      tokens,
+      root: '/arcgis',
+      publicUrl: null,
+      maxUploadBytes,
+      registry: newVitals().registry,
+      log,
+    },
     false,
   );
   const url = await app.listen({ host: '127.0.0.1', port: 0 });

@@ -132,13 +132,13 @@ const processes = ({ data }: TestSortie, command: RegExp): { pid: number; enviro
     });
 
 it('a worker that is told to go hands its work back, and another goes on', async ({ sortie, flight }) => {
-  const [first] = processes(sortie, /ingest\/dist\/main\.js worker/);
+  const [first] = processes(sortie, /ingest\/dist\/worker-main\.js/);
   assert.ok(first);
-  const program = fileURLToPath(new URL('../../ingest/dist/main.js', import.meta.url));
+  const program = fileURLToPath(new URL('../../ingest/dist/worker-main.js', import.meta.url));
   const { NODE_CHANNEL_FD: _, ...environment } = first?.environment ?? {};
   const jobId = await publish(sortie, flight, 'Handed');
   await transcoding(sortie, jobId);
-  const second = spawn(process.execPath, [program, 'worker'], { env: environment, stdio: 'ignore' });
+  const second = spawn(process.execPath, [program], { env: environment, stdio: 'ignore' });
   try {
     process.kill(first?.pid ?? 0, 'SIGTERM');
     const job = await ended(sortie, jobId);
@@ -146,7 +146,7 @@ it('a worker that is told to go hands its work back, and another goes on', async
     assert.is(texts(job).length, 16, 'nothing failed, so nothing is told of it');
     assert.is(new Set(job.customAttributes.sortie?.steps.map((step) => step.attempt)).size, 2);
     // From here on the second worker serves the tests that follow.
-    assert.is(processes(sortie, /ingest\/dist\/main\.js worker/).length, 1);
+    assert.is(processes(sortie, /ingest\/dist\/worker-main\.js/).length, 1);
   } finally {
     stopSecond = () => second.kill('SIGTERM');
   }

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '@sortie/common/free-port';
+import type { Announcement } from '@sortie/common/process';
 import { forgetRunning, noteRunning, prepare, type DataDirectory } from './data.js';
 
 export interface LocalSettings {
@@ -20,6 +21,8 @@ export interface LocalSortie {
   /** host:port of the gRPC services. */
   jobService: string;
   ingestService: string;
+  /** Addresses of measurements and health, http://127.0.0.1:port, by the program's name. */
+  vitals: Record<string, string>;
   /** Resolves when a part has ended by itself, with its name. */
   ended: Promise<string>;
   stop(): Promise<void>;
@@ -72,15 +75,15 @@ class Parts {
   }
 }
 
-/** Waits until a child of ours tells its port over IPC. */
-const announced = (name: string, child: ChildProcess, logs: string): Promise<number> =>
+/** Waits until a child of ours tells its ports over IPC. */
+const announced = (name: string, child: ChildProcess, logs: string): Promise<Announcement> =>
   new Promise((resolve, reject) => {
     const fail = (why: string): void =>
       reject(new Error(`${name} did not come up (${why}); see ${join(logs, `${name}.log`)}`));
     const timer = setTimeout(() => fail('too slow'), startMs);
-    child.once('message', (message: { port: number }) => {
+    child.once('message', (message: Announcement) => {
       clearTimeout(timer);
-      resolve(message.port);
+      resolve(message);
     });
     child.once('error', (error) => fail(error.message));
     child.once('exit', (code) => fail(`exit code ${String(code)}`));
@@ -140,17 +143,22 @@ export async function startLocal(data: DataDirectory, settings: LocalSettings): 
       SORTIE_INGEST_LISTEN: `127.0.0.1:${ingestPort}`,
       SORTIE_INGEST_ADDRESS: `127.0.0.1:${ingestPort}`,
       SORTIE_GATEWAY_LISTEN: `127.0.0.1:${settings.port}`,
+      SORTIE_METRICS_LISTEN: '127.0.0.1:0',
     };
-    const own = (name: string, path: string, ...parameters: string[]): Promise<number> => {
-      const options = ['--enable-source-maps', program(path), ...parameters];
-      return announced(name, parts.start(name, process.execPath, options, environment, true), data.logs);
+    const vitals: Record<string, string> = {};
+    const own = async (name: string, path: string): Promise<number> => {
+      const options = ['--enable-source-maps', program(path)];
+      const child = parts.start(name, process.execPath, options, environment, true);
+      const { port, metricsPort } = await announced(name, child, data.logs);
+      vitals[name] = `http://127.0.0.1:${metricsPort}`;
+      return port;
     };
     await answers(natsPort);
     const [port] = await Promise.all([
       own('gateway', 'gateway/dist/main.js'),
-      own('ingest-api', 'services/ingest/dist/main.js', 'api'),
+      own('ingest-api', 'services/ingest/dist/api-main.js'),
       // The worker asks for the queue that the Job service makes.
-      own('job', 'services/job/dist/main.js').then(() => own('worker', 'services/ingest/dist/main.js', 'worker')),
+      own('job', 'services/job/dist/main.js').then(() => own('worker', 'services/ingest/dist/worker-main.js')),
     ]);
     const gateway = `http://127.0.0.1:${port}`;
     await noteRunning(data, { gateway, pid: process.pid });
@@ -158,6 +166,7 @@ export async function startLocal(data: DataDirectory, settings: LocalSettings): 
       gateway,
       jobService: `127.0.0.1:${jobPort}`,
       ingestService: `127.0.0.1:${ingestPort}`,
+      vitals,
       ended: parts.ended,
       stop: async () => {
         await forgetRunning(data);

@@ -26,7 +26,7 @@ export interface Migration {
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 function openPostgres(url: string): Database {
-  const pool = new pg.Pool({ connectionString: url, max: 10 });
+  const pool = new pg.Pool({ connectionString: url, max: 10, connectionTimeoutMillis: 5_000 });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => undefined);
   return {
@@ -69,6 +69,12 @@ async function openEmbedded(directory: string): Promise<Database> {
 /** `where` is a `postgres://` URL, or a directory for the embedded database. */
 export const openDatabase = (where: string): Promise<Database> =>
   /^postgres(ql)?:\/\//.test(where) ? Promise.resolve(openPostgres(where)) : openEmbedded(where);
+
+/** Whether the database is not there (yet), rather than refusing: no connection, or class 57P (it starts or stops). */
+export function isAway(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false;
+  return /^(ECONN|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ETIMEDOUT|57P)/.test(error.code);
+}
 
 /** Applies what is missing, each migration once and whole, also when several processes start at the same time. */
 export async function migrate(database: Database, migrations: readonly Migration[]): Promise<void> {

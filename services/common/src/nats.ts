@@ -20,6 +20,13 @@ const changedSubject = (jobId: string): string => `sortie.job.v1.changed.${jobId
 /** How long the server waits for `working()` before it gives a message to another worker. */
 export const ackWaitMs = 15_000;
 
+const consumerConfig = {
+  durable_name: workers,
+  ack_policy: AckPolicy.Explicit,
+  ack_wait: nanos(ackWaitMs),
+  max_ack_pending: 10_000,
+};
+
 export type { JsMsg, NatsConnection };
 
 export const connectNats = (url: string, name: string): Promise<NatsConnection> =>
@@ -32,13 +39,21 @@ export const connectNats = (url: string, name: string): Promise<NatsConnection> 
     waitOnFirstConnect: true,
   });
 
+/** JetStream's codes (nats-server, errors.json): a stream of that name is made otherwise; the subject has its message. */
+const otherwiseMade = 10_058;
+const alreadyThere = 10_077;
+
+const hasCode = (error: unknown, code: number): boolean =>
+  error instanceof NatsError && error.api_error?.err_code === code;
+
 /**
- * Makes the stream and its consumer when they are missing. One subject for each job and `discard_new_per_subject`
- * make ringing twice for the same job harmless: the second message is refused while the first is there.
+ * Makes the stream and its consumer when they are missing, and brings them to what is asked for. One subject for each job
+ * and `discard_new_per_subject` make ringing twice for the same job harmless: the second message is refused while the
+ * first is there.
  */
 export async function ensureWorkQueue(connection: NatsConnection, replicas = 1): Promise<void> {
   const manager = await connection.jetstreamManager();
-  await manager.streams.add({
+  const config = {
     name: stream,
     subjects: [workSubject('*')],
     retention: RetentionPolicy.Workqueue,
@@ -47,13 +62,33 @@ export async function ensureWorkQueue(connection: NatsConnection, replicas = 1):
     discard_new_per_subject: true,
     max_msgs_per_subject: 1,
     num_replicas: replicas,
-  });
-  await manager.consumers.add(stream, {
-    durable_name: workers,
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: nanos(ackWaitMs),
-    max_ack_pending: 10_000,
-  });
+  };
+  try {
+    await manager.streams.add(config);
+  } catch (error) {
+    if (!hasCode(error, otherwiseMade)) throw error;
+    await manager.streams.update(stream, config);
+  }
+  await manager.consumers.add(stream, consumerConfig);
+}
+
+/**
+ * Number of the oldest message that lies in the stream although its consumer counts it as done; null when all is well.
+ * After a power loss nats-server may remember less of the stream than of the consumer: numbers are then given out a second
+ * time, and what has one of them is never delivered. One that was acknowledged in this very moment looks alike.
+ */
+export async function strandedMessage(connection: NatsConnection): Promise<number | null> {
+  const manager = await connection.jetstreamManager();
+  const { state } = await manager.streams.info(stream);
+  const { ack_floor } = await manager.consumers.info(stream, workers);
+  return state.messages > 0 && state.first_seq <= ack_floor.stream_seq ? state.first_seq : null;
+}
+
+/** Delivers all that lies in the stream anew. What a worker has already comes a second time, and is refused by the book. */
+export async function renewConsumer(connection: NatsConnection): Promise<void> {
+  const manager = await connection.jetstreamManager();
+  await manager.consumers.delete(stream, workers);
+  await manager.consumers.add(stream, consumerConfig);
 }
 
 /** Wakes a worker for the job; quiet when the job is in the queue already. */
@@ -61,8 +96,7 @@ export async function ringForWork(connection: NatsConnection, jobId: string): Pr
   try {
     await connection.jetstream().publish(workSubject(jobId), WorkMessage.encode({ jobId }).finish());
   } catch (error) {
-    const alreadyThere = error instanceof NatsError && error.message.includes('maximum messages per subject exceeded');
-    if (!alreadyThere) throw error;
+    if (!hasCode(error, alreadyThere)) throw error;
   }
 }
 
@@ -96,12 +130,12 @@ export function listenChanged(connection: NatsConnection, jobId: string, onChang
   return () => subscription.unsubscribe();
 }
 
-/** Whether the server answers. */
-export async function natsAnswers(connection: NatsConnection): Promise<boolean> {
-  try {
-    await connection.flush();
-    return true;
-  } catch {
-    return false;
-  }
+/** Rejects unless the server answers. */
+export const askNats = (connection: NatsConnection): Promise<void> => connection.flush();
+
+/** How many jobs lie in the queue, and how many are with a worker that has not acknowledged them yet. */
+export async function workQueueLag(connection: NatsConnection): Promise<{ pending: number; ackPending: number }> {
+  const manager = await connection.jetstreamManager();
+  const { num_pending, num_ack_pending } = await manager.consumers.info(stream, workers);
+  return { pending: num_pending, ackPending: num_ack_pending };
 }

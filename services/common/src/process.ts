@@ -24,9 +24,17 @@ export function stopOnSignal(log: Logger, stop: () => Promise<void>): void {
   if (process.connected) process.on('disconnect', () => begin('parent gone'));
 }
 
-/** Tells the parent, if there is one, at which port a service listens. */
-export function announce(port: number): void {
-  process.send?.({ port });
+/** What a program tells its parent when it is up. */
+export interface Announcement {
+  /** Where the service listens; 0 for one that does not. */
+  port: number;
+  /** Where its measurements and its health are to be had. */
+  metricsPort: number;
+}
+
+/** Tells the parent, if there is one, at which ports a program listens. */
+export function announce(port: number, metricsPort: number): void {
+  process.send?.({ port, metricsPort } satisfies Announcement);
 }
 
 /** A setting that must be there. */

@@ -31,7 +31,8 @@ export interface Storage {
   deleteAll(prefix: string): Promise<void>;
   /** A path at which the object can be read on this machine. */
   localPath(key: string): Promise<string>;
-  freeBytes(): Promise<number>;
+  /** Room that is left, and all there is, bytes. */
+  room(): Promise<{ freeBytes: number; totalBytes: number }>;
 }
 
 const keyForm = /^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;
@@ -167,9 +168,9 @@ class DirectoryStorage implements Storage {
     return Promise.resolve(this.path(key));
   }
 
-  async freeBytes(): Promise<number> {
-    const { bavail, bsize } = await statfs(this.root);
-    return bavail * bsize;
+  async room(): Promise<{ freeBytes: number; totalBytes: number }> {
+    const { bavail, blocks, bsize } = await statfs(this.root);
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
   }
 }
 

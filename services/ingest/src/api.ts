@@ -1,11 +1,13 @@
 // The Ingest API process as a whole, from its settings to its stop.
 import { IngestServiceService } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { clientCredentials, clientOptions, newServer, startServer } from '@sortie/common/grpc';
+import { askHealth, clientCredentials, clientOptions, newServer, startServer } from '@sortie/common/grpc';
 import type { Logger } from '@sortie/common/log';
 import { openStorage } from '@sortie/common/storage';
+import { newVitals, type Vitals } from '@sortie/common/vitals';
 import { Catalogue } from './catalogue.js';
 import { newIngestServer } from './server.js';
+import { storageMetrics } from './storage-metrics.js';
 
 export interface IngestApiSettings {
   /** host:port; port 0 for any free one. */
@@ -20,27 +22,31 @@ export interface IngestApi {
   stop(): Promise<void>;
 }
 
-const healthMs = 5_000;
-
-export async function startIngestApi(settings: IngestApiSettings, log: Logger): Promise<IngestApi> {
+export async function startIngestApi(
+  settings: IngestApiSettings,
+  log: Logger,
+  vitals: Vitals = newVitals(),
+): Promise<IngestApi> {
+  const { health, registry } = vitals;
   const storage = await openStorage(settings.storage);
   const jobs = new JobServiceClient(settings.jobAddress, clientCredentials(), clientOptions);
-  const server = newServer();
+  const server = newServer(vitals);
   const { maxUploadBytes } = settings;
   const catalogue = new Catalogue(storage);
-  server.addService(IngestServiceService, newIngestServer({ catalogue, storage, jobs, maxUploadBytes, log }));
-  const running = await startServer(server, 'sortie.ingest.v1.IngestService', settings.listen);
-  const health = setInterval(() => {
-    storage.freeBytes().then(
-      () => running.setServing(true),
-      () => running.setServing(false),
-    );
-  }, healthMs);
+  const { stored } = storageMetrics(registry, storage);
+  server.addService(IngestServiceService, newIngestServer({ catalogue, storage, jobs, maxUploadBytes, stored, log }));
+  const running = await startServer(server, 'sortie.ingest.v1.IngestService', settings.listen, vitals);
+  // Layers can be read without the Job service.
+  await Promise.all([
+    health.watch({ name: 'storage', needed: true, ask: () => storage.room() }),
+    health.watch({ name: 'job', needed: false, ask: () => askHealth(jobs) }),
+  ]);
+  health.start();
   log.info({ port: running.port }, 'ingest API is up');
   return {
     port: running.port,
     stop: async () => {
-      clearInterval(health);
+      health.stop();
       await running.stop();
       jobs.close();
     },

@@ -17,13 +17,18 @@ import type { Storage } from '@sortie/common/storage';
 import type { Catalogue } from './catalogue.js';
 import type { GpuPool } from './gpu/admission.js';
 import type { EngineSettings } from './gpu/settings.js';
+import type { StorageMetrics } from './storage-metrics.js';
 import type { Heartbeat } from './worker/heartbeat.js';
+import type { WorkerMetrics } from './worker/metrics.js';
 
 export interface RunSettings {
   /** The ffprobe to use. */
   ffprobe: string;
   engine: EngineSettings;
 }
+
+/** What the steps count. */
+export type RunMetrics = Pick<WorkerMetrics, 'transcoded'> & StorageMetrics;
 
 export interface RunParts {
   job: Job;
@@ -32,6 +37,7 @@ export interface RunParts {
   heartbeat: Heartbeat;
   storage: Storage;
   catalogue: Catalogue;
+  metrics: RunMetrics;
   /** The attempt's own directory; everything in it is removed afterwards. */
   directory: string;
   settings: RunSettings;

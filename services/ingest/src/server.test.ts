@@ -16,6 +16,7 @@ import { newJobId } from '@sortie/common/ids';
 import { Job, JobServiceService, type JobServiceServer } from '@sortie/common/gen/sortie/job/v1/job';
 import { call, clientCredentials, newServer, startServer, unary, type RunningServer } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
+import { newVitals } from '@sortie/common/vitals';
 import { openStorage, type Storage } from '@sortie/common/storage';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -52,9 +53,10 @@ it.before(async (context) => {
   context.directory = await mkdtemp(join(tmpdir(), 'sortie-ingest-'));
   context.storage = await openStorage(context.directory);
   context.created = [];
-  const server = newServer();
+  const vitals = newVitals();
+  const server = newServer(vitals);
   server.addService(JobServiceService, jobService(context.created) as JobServiceServer);
-  context.jobs = await startServer(server, 'sortie.job.v1.JobService', '127.0.0.1:0');
+  context.jobs = await startServer(server, 'sortie.job.v1.JobService', '127.0.0.1:0', vitals);
   context.api = await startIngestApi(
     { listen: '127.0.0.1:0', storage: context.directory, jobAddress: `127.0.0.1:${context.jobs.port}`, maxUploadBytes },
     log,

@@ -1,4 +1,5 @@
 // IngestService over gRPC: checks requests, keeps the catalogue, asks the Job service for the work.
+import { randomUUID } from 'node:crypto';
 import type { ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js';
 import { SortieError, toGrpc } from '@sortie/common/errors';
 import type {
@@ -13,6 +14,7 @@ import { call as callService, logInternal, unary } from '@sortie/common/grpc';
 import { parseResolutions, resolutionWords } from '@sortie/common/ladder';
 import type { Logger } from '@sortie/common/log';
 import type { Storage } from '@sortie/common/storage';
+import type { Counter } from 'prom-client';
 import type { Catalogue } from './catalogue.js';
 import { contentType } from './media/content-type.js';
 import { checkName, isSidecar } from './media/upload.js';
@@ -22,6 +24,8 @@ export interface IngestServerParts {
   storage: Storage;
   jobs: JobServiceClient;
   maxUploadBytes: number;
+  /** Counts the bytes of uploads. */
+  stored: Counter<'kind'>;
   log: Logger;
 }
 
@@ -34,6 +38,7 @@ export function newIngestServer({
   storage,
   jobs,
   maxUploadBytes,
+  stored,
   log,
 }: IngestServerParts): IngestServiceServer {
   return {
@@ -42,6 +47,7 @@ export function newIngestServer({
         (response) => {
           const { fileId, sizeBytes, owner } = response.file ?? {};
           log.info({ file: fileId, sizeBytes, owner }, 'file stored');
+          stored.inc({ kind: 'upload' }, sizeBytes ?? 0);
           callback(null, response);
         },
         (thrown: unknown) => {
@@ -101,7 +107,8 @@ export function newIngestServer({
       }
       const reservation = await catalogue.reserveLayer(service.serviceName, layerName, description, requestId);
       const { job } = await callService(jobs.createJob.bind(jobs), {
-        requestId,
+        // The call may be made again when the Job service goes away under it.
+        requestId: requestId === '' ? randomUUID() : requestId,
         type: JobType.JOB_TYPE_PUBLISH,
         owner,
         inputs: {

@@ -1,16 +1,25 @@
 // Program: the Job service.
 import { newLogger } from '@sortie/common/log';
 import { announce, required, stopOnSignal } from '@sortie/common/process';
+import { newVitals, serveVitals } from '@sortie/common/vitals';
 import { startJobService } from './service.js';
 
-const log = newLogger('job', process.env['SORTIE_LOG_LEVEL']);
+const { env } = process;
+const log = newLogger('job', env['SORTIE_LOG_LEVEL']);
+const vitals = newVitals();
+const vitalsServer = await serveVitals(vitals, env['SORTIE_METRICS_LISTEN'] ?? '127.0.0.1:0', log);
 const service = await startJobService(
   {
-    listen: process.env['SORTIE_JOB_LISTEN'] ?? '127.0.0.1:7001',
-    database: required(process.env, 'SORTIE_DATABASE'),
-    natsUrl: required(process.env, 'SORTIE_NATS_URL'),
+    listen: env['SORTIE_JOB_LISTEN'] ?? '127.0.0.1:7001',
+    database: required(env, 'SORTIE_DATABASE'),
+    natsUrl: required(env, 'SORTIE_NATS_URL'),
+    natsReplicas: Number(env['SORTIE_NATS_REPLICAS'] ?? 1),
   },
   log,
+  vitals,
 );
-stopOnSignal(log, () => service.stop());
-announce(service.port);
+stopOnSignal(log, async () => {
+  await service.stop();
+  await vitalsServer.stop();
+});
+announce(service.port, vitalsServer.port);

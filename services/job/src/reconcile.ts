@@ -2,7 +2,7 @@
 // live lease is put back on its way from here.
 import { State } from '@sortie/common/gen/sortie/job/v1/job';
 import type { Logger } from '@sortie/common/log';
-import { ensureWorkQueue, ringForWork, type NatsConnection } from '@sortie/common/nats';
+import { renewConsumer, ringForWork, strandedMessage, type NatsConnection } from '@sortie/common/nats';
 import { expireLease, type Policy } from './job.js';
 import type { Outbox } from './outbox.js';
 import type { Store } from './store.js';
@@ -13,19 +13,29 @@ export interface Reconciler {
 
 const intervalMs = 1_000;
 
+export interface ReconcilerParts {
+  store: Store;
+  nats: NatsConnection;
+  outbox: Outbox;
+  policy: Policy;
+  log: Logger;
+  /** Makes the work queue when it is missing. */
+  ensureQueue: () => Promise<void>;
+}
+
 /** Looks after the open jobs every second until stopped. `onChange` is told which jobs have new events. */
 export function startReconciler(
-  store: Store,
-  nats: NatsConnection,
-  outbox: Outbox,
-  policy: Policy,
-  log: Logger,
+  { store, nats, outbox, policy, log, ensureQueue }: ReconcilerParts,
   onChange: (jobId: string, lastSequence: number) => void,
 ): Reconciler {
   let stopped = false;
+  let queueThere = false;
+  let stranded: number | null = null;
   let wake = (): void => undefined;
 
   async function round(): Promise<void> {
+    if (!queueThere) await ensureQueue();
+    queueThere = true;
     await outbox.flush();
     for (const jobId of await store.expired(new Date())) {
       const job = await store.update(jobId, (record) => {
@@ -38,15 +48,24 @@ export function startReconciler(
     }
     // Ringing for a job that is in the queue already is refused by the stream, so this is harmless.
     for (const jobId of await store.waiting(new Date())) await ringForWork(nats, jobId);
+    // Seen twice in a row it is no coincidence.
+    const oldest = await strandedMessage(nats);
+    if (oldest !== null && oldest === stranded) {
+      log.warn({ message: oldest }, 'NATS would never deliver what is in the queue; its consumer is made anew');
+      await renewConsumer(nats);
+    }
+    stranded = oldest;
   }
 
   const loop = (async () => {
     while (!stopped) {
-      await round().catch(async (error: unknown) => {
+      try {
+        await round();
+      } catch (error) {
         log.warn({ err: error }, 'reconciling failed; it goes on');
-        // A NATS server that died before its disk had everything may come back without the queue.
-        await ensureWorkQueue(nats).catch(() => undefined);
-      });
+        // A NATS that was set up anew has no queue; what belongs into it is in the book.
+        queueThere = false;
+      }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, intervalMs);
         wake = () => {

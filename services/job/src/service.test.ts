@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import { Client as GenericClient } from '@grpc/grpc-js';
+import { Client as GenericClient, status } from '@grpc/grpc-js';
 import { SortieError } from '@sortie/common/errors';
 import {
   Engine,
@@ -302,6 +302,65 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
       found ||= message != null && readWork(message).jobId === jobId;
       return found;
     });
+  });
+
+  it('a NATS that was set up anew gets its queue back, and what belongs into it', async (context) => {
+    const { jobId } = await create(context);
+    await context.natsServer.reset();
+    let found = false;
+    await until(async () => {
+      const message = await nextWork(context.nats, 1500).catch(() => null);
+      message?.ack();
+      found ||= message != null && readWork(message).jobId === jobId;
+      return found;
+    });
+  });
+
+  it('a NATS that has forgotten messages, but not that it delivered them, delivers what comes next', async (context) => {
+    const { jobId } = await create(context);
+    const seen = new Set<string>();
+    const next = async (): Promise<void> => {
+      const message = await nextWork(context.nats, 1500).catch(() => null);
+      message?.ack();
+      if (message) seen.add(readWork(message).jobId);
+    };
+    // The consumer is far ahead of a stream that begins at 1 again.
+    for (let round = 0; round < 20; round++) await next();
+    await context.natsServer.loseMessages();
+    seen.clear();
+    await until(async () => {
+      await next();
+      return seen.has(jobId);
+    });
+  });
+
+  it('health tells the truth about each dependency; without NATS the service stays ready', async (context) => {
+    const ask = (service: string): Promise<string> =>
+      new Promise((resolve) => {
+        const generic = new GenericClient(`127.0.0.1:${context.service.port}`, clientCredentials());
+        // grpc.health.v1.HealthCheckRequest: service (field 1); HealthCheckResponse: status (field 1).
+        const name = Buffer.from(service);
+        generic.makeUnaryRequest(
+          '/grpc.health.v1.Health/Check',
+          (value: Buffer) => value,
+          (value: Buffer) => value,
+          name.length === 0 ? name : Buffer.concat([Buffer.from([0x0a, name.length]), name]),
+          (error, value) => {
+            generic.close();
+            resolve(error ? (status[error.code] ?? '') : value?.[1] === 1 ? 'SERVING' : 'NOT_SERVING');
+          },
+        );
+      });
+    const all = async (): Promise<string[]> =>
+      Promise.all(['', 'sortie.job.v1.JobService', 'liveness', 'database', 'nats', 'weather'].map(ask));
+    const good = ['SERVING', 'SERVING', 'SERVING', 'SERVING', 'SERVING', 'NOT_FOUND'];
+    await until(async () => (await ask('nats')) === 'SERVING');
+    assert.equal(await all(), good);
+    await context.natsServer.kill();
+    await until(async () => (await ask('nats')) === 'NOT_SERVING');
+    assert.equal(await all(), good.with(4, 'NOT_SERVING'));
+    await context.natsServer.start();
+    await until(async () => (await ask('nats')) === 'SERVING');
   });
 
   it('health and reflection answer', async (context) => {

@@ -1,10 +1,12 @@
 // The Job service as a whole, from its settings to its stop.
-import { migrate, openDatabase } from '@sortie/common/database';
+import { isAway, migrate, openDatabase, type Database } from '@sortie/common/database';
 import { JobServiceService } from '@sortie/common/gen/sortie/job/v1/job';
 import { newServer, startServer } from '@sortie/common/grpc';
 import type { Logger } from '@sortie/common/log';
-import { connectNats, ensureWorkQueue, natsAnswers, ringChanged } from '@sortie/common/nats';
+import { askNats, connectNats, ensureWorkQueue, ringChanged } from '@sortie/common/nats';
+import { newVitals, type Vitals } from '@sortie/common/vitals';
 import { defaultPolicy, type Policy } from './job.js';
+import { JobMetrics } from './metrics.js';
 import { migrations } from './migrations/index.js';
 import { Outbox } from './outbox.js';
 import { startReconciler } from './reconcile.js';
@@ -17,6 +19,8 @@ export interface JobServiceSettings {
   /** `postgres://…`, or a directory for the embedded database. */
   database: string;
   natsUrl: string;
+  /** Servers of the NATS cluster that hold a copy of the queue each. */
+  natsReplicas?: number;
   policy?: Policy;
 }
 
@@ -25,36 +29,58 @@ export interface JobService {
   stop(): Promise<void>;
 }
 
-const healthMs = 2_000;
+const databaseWaitMs = 1_000;
 
-export async function startJobService(settings: JobServiceSettings, log: Logger): Promise<JobService> {
+/** A database that starts at the same time is waited for; one that refuses is an error. */
+async function migrateWhenThere(database: Database, log: Logger): Promise<void> {
+  for (;;) {
+    try {
+      await migrate(database, migrations);
+      return;
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      log.warn({ err: error }, 'the database does not answer yet');
+      await new Promise((resolve) => setTimeout(resolve, databaseWaitMs));
+    }
+  }
+}
+
+export async function startJobService(
+  settings: JobServiceSettings,
+  log: Logger,
+  vitals: Vitals = newVitals(),
+): Promise<JobService> {
   const policy = settings.policy ?? defaultPolicy;
+  const { health, registry } = vitals;
   const [database, nats] = await Promise.all([
     openDatabase(settings.database),
     connectNats(settings.natsUrl, 'sortie-job'),
   ]);
-  await migrate(database, migrations);
-  await ensureWorkQueue(nats);
-  const store = new Store(database);
+  await migrateWhenThere(database, log);
+  const ensureQueue = (): Promise<void> => ensureWorkQueue(nats, settings.natsReplicas);
+  // A cluster that is still coming together has no room for replicas; the reconciler goes on trying.
+  await ensureQueue().catch((error: unknown) => log.warn({ err: error }, 'the work queue cannot be made yet'));
+  const metrics = new JobMetrics(registry);
+  const store = new Store(database, (change) => metrics.note(change));
+  metrics.watchQueue(store, nats);
   const outbox = new Outbox(store, nats, log);
-  const reconciler = startReconciler(store, nats, outbox, policy, log, (jobId, lastSequence) =>
+  const reconciler = startReconciler({ store, nats, outbox, policy, log, ensureQueue }, (jobId, lastSequence) =>
     ringChanged(nats, jobId, lastSequence),
   );
-  const server = newServer();
+  const server = newServer(vitals);
   server.addService(JobServiceService, newJobServer({ store, outbox, nats, policy, log }));
-  const running = await startServer(server, 'sortie.job.v1.JobService', settings.listen);
+  const running = await startServer(server, 'sortie.job.v1.JobService', settings.listen, vitals);
   // The book is what this service cannot be without; the bell may be away for a while.
-  const health = setInterval(() => {
-    void store.answers().then((serving) => running.setServing(serving));
-    void natsAnswers(nats).then((answers) => {
-      if (!answers) log.warn('NATS does not answer');
-    });
-  }, healthMs);
+  await Promise.all([
+    health.watch({ name: 'database', needed: true, ask: () => store.ask() }),
+    health.watch({ name: 'nats', needed: false, ask: () => askNats(nats) }),
+  ]);
+  health.start();
   log.info({ port: running.port }, 'job service is up');
   return {
     port: running.port,
     stop: async () => {
-      clearInterval(health);
+      health.stop();
       await running.stop();
       await reconciler.stop();
       await nats.close();

@@ -40,12 +40,16 @@ const documentOf = (job: Job): string => JSON.stringify(Job.toJSON({ ...job, pro
 const collisions = 20;
 
 export class Store {
-  constructor(private readonly database: Database) {}
+  /** `onWritten` is told of every change once it is in the book. */
+  constructor(
+    private readonly database: Database,
+    private readonly onWritten: (change: Change) => void = () => undefined,
+  ) {}
 
   /** Writes a new job, or gives the one that the same request made before. */
   async create(change: Change, requestId: string | null): Promise<{ job: Job; created: boolean }> {
     const { job } = change.record;
-    return this.database.transaction(async (transaction) => {
+    const result = await this.database.transaction(async (transaction) => {
       const inserted = await transaction.query(
         `INSERT INTO jobs (job_id, request_id, owner, service_name, state, revision, create_time, lease_attempt, lease_expires, queue_after, cancel_requested, document)
          VALUES ($1, $2, $3, $4, $5, 1, $6, 0, NULL, $7, false, $8::jsonb)
@@ -69,6 +73,8 @@ export class Store {
       await this.append(transaction, change);
       return { job, created: true };
     });
+    if (result.created) this.onWritten(change);
+    return result;
   }
 
   /** Throws NOT_FOUND. */
@@ -82,7 +88,10 @@ export class Store {
       const { record, revision } = await this.read(this.database, jobId);
       const change = decide(record);
       if (change.events.length === 0) return change.record.job;
-      if (await this.write(change, revision)) return change.record.job;
+      if (await this.write(change, revision)) {
+        this.onWritten(change);
+        return change.record.job;
+      }
     }
     throw new SortieError('UNAVAILABLE', `${jobId} is being changed by others all the time; try again.`);
   }
@@ -233,13 +242,23 @@ export class Store {
     });
   }
 
-  /** Whether the database answers. */
-  async answers(): Promise<boolean> {
-    try {
-      await this.database.query('SELECT 1');
-      return true;
-    } catch {
-      return false;
-    }
+  /** How many jobs are queued and running, and since when the oldest has been waiting for a worker, if one is. */
+  async open(now: Date): Promise<{ queued: number; running: number; oldest: Date | null }> {
+    const [row] = await this.database.query(
+      `SELECT count(*) FILTER (WHERE state = 1) AS queued, count(*) FILTER (WHERE state = 2) AS running,
+         min(queue_after) FILTER (WHERE state = 1 AND queue_after <= $1) AS oldest
+       FROM jobs WHERE state IN (1, 2)`,
+      [now],
+    );
+    return {
+      queued: row?.['queued'] as number,
+      running: row?.['running'] as number,
+      oldest: row?.['oldest'] as Date | null,
+    };
+  }
+
+  /** Rejects unless the database answers. */
+  async ask(): Promise<void> {
+    await this.database.query('SELECT 1');
   }
 }

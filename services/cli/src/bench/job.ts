@@ -167,7 +167,7 @@ try {
     const took = (performance.now() - began) / 1000;
     say(
       `upload of ${uploadGigabytes} GiB, peak RSS of Ingest API and gateway`,
-      `${peakMemory('ingest/dist/main.js\0api', sortie.data.root).toFixed(0)} MiB, ${peakMemory('gateway/dist/main.js', sortie.data.root).toFixed(0)} MiB (${((uploadGigabytes * 1024) / took).toFixed(0)} MiB/s)`,
+      `${peakMemory('ingest/dist/api-main.js', sortie.data.root).toFixed(0)} MiB, ${peakMemory('gateway/dist/main.js', sortie.data.root).toFixed(0)} MiB (${((uploadGigabytes * 1024) / took).toFixed(0)} MiB/s)`,
     );
   }
 

@@ -1,5 +1,5 @@
 // A real nats-server for tests.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,10 @@ export interface TestNats {
   /** Kills it as a power loss would; the data stay. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Kills it and takes its data away: a server that was set up anew. */
+  reset(): Promise<void>;
+  /** Kills it and takes away the messages of its streams, but not what their consumers have noted. */
+  loseMessages(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -39,6 +43,18 @@ export async function startNats(): Promise<TestNats> {
     url: `nats://127.0.0.1:${port}`,
     kill: async () => program?.stop('SIGKILL'),
     start,
+    reset: async () => {
+      await program?.stop('SIGKILL');
+      await rm(directory, { recursive: true });
+      await mkdir(directory);
+      await start();
+    },
+    loseMessages: async () => {
+      await program?.stop('SIGKILL');
+      const streams = join(directory, 'jetstream', '$G', 'streams');
+      for (const stream of await readdir(streams)) await rm(join(streams, stream, 'msgs'), { recursive: true });
+      await start();
+    },
     stop: async () => {
       await program?.stop('SIGKILL');
       await rm(directory, { recursive: true, force: true });

@@ -30,7 +30,7 @@ export interface Saved {
 const manifestName = 'manifest.json';
 
 export async function save(run: Run, input: SaveInput): Promise<Saved> {
-  const { storage, directory } = run.parts;
+  const { storage, directory, metrics } = run.parts;
   const { serviceName, layerId } = run.inputs;
   const prefix = layerPrefix(serviceName, layerId);
   // What an earlier attempt left; it never had a manifest, or it was this very job's.
@@ -44,6 +44,7 @@ export async function save(run: Run, input: SaveInput): Promise<Saved> {
   const layer = { ...layerOf(run, input), sizeBytes, paths: files.map((file) => file.path) };
   const manifest: Omit<Manifest, 'layer'> & { layer: unknown } = { version: 1, layer: Layer.toJSON(layer), files };
   await storage.put(`${prefix}/${manifestName}`, JSON.stringify(manifest));
+  metrics.stored.inc({ kind: 'layer' }, sizeBytes);
   return { files: files.length, sizeBytes };
 }
 

@@ -38,11 +38,11 @@ export async function start(run: Run): Promise<Source> {
     );
   }
   const needed = Math.max(roomFloor, size * roomShare);
-  const free = await storage.freeBytes();
-  if (free < needed) {
+  const { freeBytes } = await storage.room();
+  if (freeBytes < needed) {
     throw new SortieError(
       'DISK_FULL',
-      `The storage has ${free} bytes left; this ingest needs about ${Math.ceil(needed)}.`,
+      `The storage has ${freeBytes} bytes left; this ingest needs about ${Math.ceil(needed)}.`,
     );
   }
   if (!(await catalogue.reservation(run.inputs.serviceName, run.inputs.layerId))) {

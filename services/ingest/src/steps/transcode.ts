@@ -75,6 +75,7 @@ async function transcodeOn(
     },
     onLine: (line) => run.parts.log.info({ engine: line }, 'the media engine says'),
   });
+  run.parts.metrics.transcoded(result, (performance.now() - began) / 1000);
   await told;
   await run.encodesOn(result.engine === 'gpu' ? Engine.ENGINE_GPU : Engine.ENGINE_CPU);
   return result;

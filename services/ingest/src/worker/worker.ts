@@ -10,16 +10,19 @@ import {
   type JobError,
   type StartAttemptResponse,
 } from '@sortie/common/gen/sortie/job/v1/job';
-import { call, clientCredentials, clientOptions } from '@sortie/common/grpc';
+import { askHealth, call, clientCredentials, clientOptions } from '@sortie/common/grpc';
 import type { Logger } from '@sortie/common/log';
-import { ackWaitMs, connectNats, nextWork, readWork, type JsMsg } from '@sortie/common/nats';
+import { ackWaitMs, askNats, connectNats, nextWork, readWork, type JsMsg } from '@sortie/common/nats';
 import { openStorage, type Storage } from '@sortie/common/storage';
+import type { Vitals } from '@sortie/common/vitals';
 import { Catalogue } from '../catalogue.js';
 import { GpuPool } from '../gpu/admission.js';
 import { findGpus } from '../gpu/preflight.js';
 import { ingest } from '../pipeline.js';
 import { retrying, Run, StepError, type RunSettings } from '../run.js';
+import { storageMetrics, type StorageMetrics } from '../storage-metrics.js';
 import { startHeartbeat } from './heartbeat.js';
+import { workerMetrics, type WorkerMetrics } from './metrics.js';
 import { reportWorker } from './report.js';
 
 export interface WorkerSettings {
@@ -50,16 +53,30 @@ interface Parts {
   storage: Storage;
   catalogue: Catalogue;
   gpus: GpuPool;
+  metrics: WorkerMetrics & StorageMetrics;
   log: Logger;
 }
 
-export async function startWorker(settings: WorkerSettings, log: Logger): Promise<WorkerProcess> {
+export async function startWorker(
+  settings: WorkerSettings,
+  log: Logger,
+  { health, registry }: Vitals,
+): Promise<WorkerProcess> {
   const name = `${hostname()}/${process.pid}`;
-  const nats = await connectNats(settings.natsUrl, `sortie-worker ${name}`);
-  const jobs = new JobServiceClient(settings.jobAddress, clientCredentials(), clientOptions);
   const storage = await openStorage(settings.storage);
   await mkdir(settings.workDirectory, { recursive: true });
+  const jobs = new JobServiceClient(settings.jobAddress, clientCredentials(), clientOptions);
+  const connecting = connectNats(settings.natsUrl, `sortie-worker ${name}`);
+  // CUDA takes its time; nothing else is waited for before the worker counts as started.
   const preflight = await findGpus(settings.run.engine, settings.workDirectory, log);
+  // Without one of these it can take no work: a rollout must not go on over such a worker.
+  await Promise.all([
+    health.watch({ name: 'storage', needed: true, ask: () => storage.room() }),
+    health.watch({ name: 'nats', needed: true, ask: () => connecting.then(askNats) }),
+    health.watch({ name: 'job', needed: true, ask: () => askHealth(jobs) }),
+  ]);
+  health.start();
+  const nats = await connecting;
   const parts: Parts = {
     settings,
     name,
@@ -67,6 +84,10 @@ export async function startWorker(settings: WorkerSettings, log: Logger): Promis
     storage,
     catalogue: new Catalogue(storage),
     gpus: new GpuPool(preflight.usable),
+    metrics: {
+      ...workerMetrics(registry, { jobs: settings.jobs, gpus: preflight.usable.length }),
+      ...storageMetrics(registry, storage),
+    },
     log,
   };
   const stopping = new AbortController();
@@ -97,6 +118,7 @@ export async function startWorker(settings: WorkerSettings, log: Logger): Promis
 
   return {
     stop: async () => {
+      health.stop();
       stopping.abort(handedBack);
       await Promise.all(working);
       await reporting;
@@ -112,6 +134,7 @@ export async function startWorker(settings: WorkerSettings, log: Logger): Promis
 async function handle(parts: Parts, message: JsMsg, stopping: AbortSignal): Promise<void> {
   const { jobId } = readWork(message);
   const log = parts.log.child({ job: jobId });
+  parts.metrics.running.inc();
   const alive = setInterval(() => message.working(), ackWaitMs / 3);
   try {
     const attempt = await take(parts, jobId);
@@ -119,13 +142,14 @@ async function handle(parts: Parts, message: JsMsg, stopping: AbortSignal): Prom
       message.ack();
       return;
     }
-    const outcome = await carryOut(parts, attempt, stopping, log);
+    const outcome = await carryOut(parts, attempt, stopping, log.child({ attempt: attempt.lease?.attempt }));
     if (outcome === Outcome.OUTCOME_HANDED_BACK) message.nak();
     else message.ack();
   } catch (error) {
     log.warn({ err: error }, 'the attempt could not be told about; the job is queued again when its lease ends');
     message.nak(pauseMs);
   } finally {
+    parts.metrics.running.dec();
     clearInterval(alive);
   }
 }
@@ -142,7 +166,7 @@ async function take({ jobs, name }: Parts, jobId: string): Promise<StartAttemptR
 }
 
 async function carryOut(
-  { settings, jobs, storage, catalogue, gpus }: Parts,
+  { settings, jobs, storage, catalogue, gpus, metrics }: Parts,
   { lease, leaseDuration, job }: StartAttemptResponse,
   stopping: AbortSignal,
   log: Logger,
@@ -153,7 +177,7 @@ async function carryOut(
   const heartbeat = startHeartbeat(settings.jobAddress, lease, leaseMs, (reason) => ending.abort(reason));
   const signal = AbortSignal.any([ending.signal, stopping]);
   const directory = join(settings.workDirectory, `${lease.jobId}-${lease.attempt}`);
-  log.info({ attempt: lease.attempt }, 'attempt begins');
+  log.info('attempt begins');
   let outcome = Outcome.OUTCOME_SUCCEEDED;
   let error: JobError | undefined;
   try {
@@ -165,6 +189,7 @@ async function carryOut(
       heartbeat,
       storage,
       catalogue,
+      metrics,
       directory,
       settings: settings.run,
       gpus,
@@ -177,13 +202,14 @@ async function carryOut(
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+  metrics.attempts.inc({ outcome: Outcome[outcome].slice('OUTCOME_'.length).toLowerCase() });
   try {
     if (signal.reason instanceof SortieError && signal.reason.code === 'LEASE_LOST') return outcome;
     await retrying(ending.signal, () => call(jobs.finishAttempt.bind(jobs), { lease, outcome, error }));
   } finally {
     await heartbeat.stop();
   }
-  log.info({ attempt: lease.attempt, outcome: Outcome[outcome], error: error?.code }, 'attempt ended');
+  log.info({ outcome: Outcome[outcome], error: error?.code }, 'attempt ended');
   return outcome;
 }
 

@@ -1,0 +1,159 @@
+// `npm run test:images`: builds the images for real and runs a whole job through programs started from them, beside a real
+// PostgreSQL and a real NATS.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Rest } from '@sortie/cli/rest';
+import { freePort } from '@sortie/common/free-port';
+import type { Program } from '@sortie/common/testing/child';
+import { startNats, type TestNats } from '@sortie/common/testing/nats';
+import { startPostgres, type TestPostgres } from '@sortie/common/testing/postgres';
+import { saveUser } from '@sortie/common/users';
+import { generateFlight } from '@sortie/ingest/sample/flight';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Container } from './container.js';
+
+const targets = ['gateway', 'job', 'ingest-api', 'ingest-worker'] as const;
+type Target = (typeof targets)[number];
+
+interface Context {
+  containers: Record<Target, Container>;
+  directory: string;
+  nats: TestNats;
+  postgres: TestPostgres;
+}
+
+const it = suite<Context>('images');
+const uid = 10_001;
+
+it.before(async (context) => {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const build = spawnSync(join(root, 'deploy/images/build'), {
+    encoding: 'utf8',
+    env: { ...process.env, BUILDER: 'buildah' },
+    maxBuffer: 1 << 28,
+  });
+  assert.is(build.status, 0, build.stderr.slice(-4000));
+  process.stdout.write(`${build.stdout}\n`);
+  const made = targets.map((target) => [target, Container.from(`localhost/sortie-${target}:dev`)] as const);
+  context.containers = Object.fromEntries(made) as Record<Target, Container>;
+  context.directory = await mkdtemp(join(tmpdir(), 'sortie-images-'));
+  context.nats = await startNats();
+  context.postgres = await startPostgres();
+});
+it.after(async ({ containers, directory, nats, postgres }) => {
+  for (const container of Object.values(containers)) container.remove();
+  await nats.stop();
+  await postgres.stop();
+  await rm(directory, { recursive: true });
+});
+
+it('nobody in them is root, nothing can be written, nothing compiles', ({ containers }) => {
+  for (const [target, container] of Object.entries(containers)) {
+    assert.is(container.config.User, `${uid}:${uid}`, target);
+    assert.match(container.run('id').output, `uid=${uid} gid=${uid} groups=${uid}`, target);
+    assert.match(container.run('touch', '/sortie/x').output, 'Read-only file system', target);
+    assert.ok(container.run('node', '--version').good, target);
+    for (const tool of ['cc', 'gcc', 'g++', 'make', 'python3', 'npm']) {
+      assert.not(container.run('sh', '-c', `command -v ${tool}`).good, `${target} has ${tool}`);
+    }
+    const odd = execFileSync(
+      'find',
+      [
+        container.root,
+        '-xdev',
+        '(',
+        '-path',
+        '*standin*',
+        '-o',
+        '-name',
+        '*.test.js',
+        '-o',
+        '-name',
+        'typescript',
+        ')',
+      ],
+      { encoding: 'utf8' },
+    );
+    assert.is(odd, '', target);
+  }
+});
+
+it("the worker has Debian's ffprobe; no other image has libraries for media", ({ containers }) => {
+  assert.match(containers['ingest-worker'].run('ffprobe', '-version').output, /ffprobe version \S+deb12/);
+  for (const target of ['gateway', 'job', 'ingest-api'] as const) {
+    const found = containers[target].run('sh', '-c', 'ls /usr/lib/*/libav*').good;
+    assert.not(found, target);
+  }
+});
+
+it('a job goes through programs started from them, and what comes out plays', async (context) => {
+  const { containers, directory, nats, postgres } = context;
+  const storage = join(directory, 'storage');
+  const secrets = join(directory, 'secrets');
+  for (const folder of [storage, secrets]) await mkdir(folder);
+  await chown(storage, uid, uid);
+  const password = randomBytes(12).toString('base64url');
+  await saveUser(join(secrets, 'users.json'), { username: 'admin', role: 'administrator' }, password);
+  await writeFile(join(secrets, 'token.key'), randomBytes(32));
+  for (const name of ['users.json', 'token.key']) await chown(join(secrets, name), uid, uid);
+  const [gateway, job, ingest, ...metrics] = await Promise.all(Array.from({ length: 7 }, freePort));
+  const address = (port: number | undefined): string => `127.0.0.1:${port ?? 0}`;
+  const common = {
+    SORTIE_JOB_ADDRESS: address(job),
+    SORTIE_INGEST_ADDRESS: address(ingest),
+    SORTIE_NATS_URL: nats.url,
+  };
+  const files = { SORTIE_STORAGE: '/var/lib/sortie' };
+  const volumes = { '/var/lib/sortie': storage };
+
+  const running: Program[] = [];
+  const start = async (
+    target: Target,
+    environment: Record<string, string>,
+    mounts: Record<string, string> = {},
+  ): Promise<void> => {
+    const port = metrics[targets.indexOf(target)] ?? 0;
+    running.push(await containers[target].start({ ...common, ...environment }, mounts, port));
+  };
+  try {
+    await start('job', { SORTIE_JOB_LISTEN: address(job), SORTIE_DATABASE: postgres.url });
+    await start('ingest-api', { SORTIE_INGEST_LISTEN: address(ingest), ...files }, volumes);
+    await start('ingest-worker', files, volumes);
+    const keys = { SORTIE_USERS_FILE: '/secrets/users.json', SORTIE_TOKEN_KEY_FILE: '/secrets/token.key' };
+    await start('gateway', { SORTIE_GATEWAY_LISTEN: address(gateway), ...keys }, { '/secrets': secrets });
+    for (const { child } of running) {
+      const status = await readFile(`/proc/${child.pid ?? 0}/status`, 'utf8');
+      assert.match(status, new RegExp(`^Uid:\\s+${uid}\\s+${uid}`, 'm'));
+      assert.match(status, /^CapEff:\s+0+$/m);
+    }
+
+    const flight = join(directory, 'flight.ts');
+    await generateFlight(flight, { seconds: 6, width: 1280, height: 720, fps: 30 });
+    const rest = new Rest(`http://${address(gateway)}`);
+    await rest.signIn('admin', password, 60);
+    await rest.createService('Flight');
+    const jobId = await rest.addLayer('Flight', 'Flight', [await rest.upload(flight, () => undefined)], 'sd,hd');
+    const done = await rest.watch(jobId, () => undefined);
+    assert.is(done.status, 'COMPLETED', JSON.stringify(done.customAttributes.sortie?.error));
+
+    const path = `arcgis/rest/services/Flight/VideoServer/0/ABR.m3u8?token=${rest.currentToken}`;
+    const playlist = await fetch(`http://${address(gateway)}/${path}`);
+    assert.match(await playlist.text(), /RESOLUTION=1280x720/);
+    // An independent player decodes every frame of every rendition.
+    const abr = join(storage, 'layers/flight/0/ABR.m3u8');
+    const decoded = spawnSync('ffmpeg', ['-v', 'error', '-i', abr, '-map', '0:v', '-map', '0:a', '-f', 'null', '-'], {
+      encoding: 'utf8',
+    });
+    assert.equal([decoded.status, decoded.stderr], [0, '']);
+    assert.ok((await readFile(join(storage, 'layers/flight/0/telemetry/packets.ndjson'), 'utf8')).length > 1000);
+  } finally {
+    for (const program of running.reverse()) await program.stop();
+  }
+});
+
+it.run();

@@ -1,0 +1,156 @@
+// What the overlays come to: rendered by kubectl, read into what the checks ask about.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+
+export type Labels = Record<string, string>;
+
+export interface Port {
+  name: string;
+  containerPort: number;
+}
+
+interface Probe {
+  httpGet?: { path: string; port: string | number };
+  grpc?: { port: number; service?: string };
+  exec?: { command: string[] };
+  periodSeconds?: number;
+  failureThreshold?: number;
+}
+
+interface EnvironmentVariable {
+  name: string;
+  value?: string;
+  valueFrom?: { secretKeyRef?: { name: string; key: string } };
+}
+
+export interface Container {
+  name: string;
+  image: string;
+  command?: string[];
+  args?: string[];
+  env?: EnvironmentVariable[];
+  envFrom?: { configMapRef?: { name: string } }[];
+  ports?: Port[];
+  startupProbe?: Probe;
+  livenessProbe?: Probe;
+  readinessProbe?: Probe;
+  lifecycle?: { preStop?: { exec?: { command: string[] } } };
+  resources: { requests?: Labels; limits?: Labels };
+  securityContext: {
+    allowPrivilegeEscalation: boolean;
+    readOnlyRootFilesystem: boolean;
+    capabilities: { drop: string[]; add?: string[] };
+    privileged?: boolean;
+  };
+  volumeMounts?: { name: string; mountPath: string }[];
+}
+
+export interface PodSpec {
+  serviceAccountName?: string;
+  automountServiceAccountToken?: boolean;
+  terminationGracePeriodSeconds?: number;
+  runtimeClassName?: string;
+  hostNetwork?: boolean;
+  securityContext: { runAsNonRoot: boolean; runAsUser: number; seccompProfile: { type: string } };
+  containers: Container[];
+  initContainers?: Container[];
+  volumes?: {
+    name: string;
+    emptyDir?: object;
+    configMap?: { name: string };
+    secret?: { secretName: string; items?: { key: string }[] };
+    persistentVolumeClaim?: { claimName: string };
+  }[];
+}
+
+export interface PolicyPeer {
+  podSelector?: { matchLabels?: Labels };
+  namespaceSelector?: { matchLabels?: Labels };
+  ipBlock?: { cidr: string };
+}
+interface PolicyRule {
+  from?: PolicyPeer[];
+  to?: PolicyPeer[];
+  ports?: { port: number; protocol: string }[];
+}
+
+export interface Manifest {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; labels?: Labels };
+  data?: Record<string, string>;
+  spec?: {
+    selector?: { matchLabels?: Labels } & Labels;
+    template?: { metadata: { labels: Labels }; spec: PodSpec };
+    ports?: { name: string; port: number; targetPort: string }[];
+    podSelector?: { matchLabels?: Labels };
+    policyTypes?: string[];
+    ingress?: PolicyRule[];
+    egress?: PolicyRule[];
+    scaleTargetRef?: { kind?: string; name: string };
+    triggers?: { type: string; metadata: Record<string, string> }[];
+    volumeClaimTemplates?: { metadata: { name: string } }[];
+    serviceName?: string;
+    replicas?: number;
+  };
+}
+
+/** A Deployment, StatefulSet or Job with its one container. */
+export interface Workload {
+  name: string;
+  manifest: Manifest;
+  labels: Labels;
+  pod: PodSpec;
+  container: Container;
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export const hasKubectl = (): boolean => spawnSync('kubectl', ['version', '--client']).status === 0;
+
+/** An overlay as it is, or with its kustomization changed. */
+export function render(overlay: string, change = (kustomization: string): string => kustomization): Manifest[] {
+  const work = mkdtempSync(join(tmpdir(), 'sortie-overlay-'));
+  try {
+    for (const part of ['base', 'components', 'overlays']) {
+      cpSync(join(root, 'deploy', part), join(work, part), { recursive: true });
+    }
+    const path = join(work, 'overlays', overlay, 'kustomization.yaml');
+    writeFileSync(path, change(readFileSync(path, 'utf8')));
+    const text = execFileSync('kubectl', ['kustomize', join(work, 'overlays', overlay)], { encoding: 'utf8' });
+    return parseAllDocuments(text).map((document) => document.toJS() as Manifest);
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
+
+export const workloads = (manifests: readonly Manifest[]): Workload[] =>
+  manifests.flatMap((manifest) => {
+    const template = manifest.spec?.template;
+    const [container] = template?.spec.containers ?? [];
+    if (!template || !container) return [];
+    return [
+      { name: manifest.metadata.name, manifest, labels: template.metadata.labels, pod: template.spec, container },
+    ];
+  });
+
+export const find = (manifests: readonly Manifest[], kind: string, name: string): Manifest | undefined =>
+  manifests.find((manifest) => manifest.kind === kind && manifest.metadata.name === name);
+
+export const matches = (selector: Labels | undefined, labels: Labels): boolean =>
+  Object.entries(selector ?? {}).every(([key, value]) => labels[key] === value);
+
+/** Every variable of a container, with its value as far as it is known here. */
+export function environmentOf(manifests: readonly Manifest[], container: Container): Map<string, string | null> {
+  const variables = new Map<string, string | null>();
+  for (const { configMapRef } of container.envFrom ?? []) {
+    const data = find(manifests, 'ConfigMap', configMapRef?.name ?? '')?.data ?? {};
+    for (const [name, value] of Object.entries(data)) variables.set(name, value);
+  }
+  for (const { name, value } of container.env ?? []) variables.set(name, value ?? null);
+  return variables;
+}

@@ -1,0 +1,61 @@
+// What the programs themselves say: which variables they read, what their images listen on.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+export const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+/** By image, or by the command that stands in for an image's own: the sources that read its environment. */
+export const sources: Record<string, readonly string[]> = {
+  gateway: ['gateway/src/main.ts'],
+  job: ['services/job/src/main.ts'],
+  'ingest-api': ['services/ingest/src/api-main.ts'],
+  'ingest-worker': ['services/ingest/src/worker-main.ts', 'services/ingest/src/gpu/settings.ts'],
+  'gateway/dist/secrets/main.js': ['gateway/src/secrets/main.ts'],
+};
+
+export interface Variables {
+  all: Set<string>;
+  required: Set<string>;
+}
+
+export function variablesOf(program: string): Variables {
+  const text = (sources[program] ?? []).map(read).join('\n');
+  const names = (pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, name]) => name ?? '');
+  const required = names(/required\(env, '(\w+)'\)/g);
+  return { all: new Set([...required, ...names(/env\['(\w+)'\]/g)]), required: new Set(required) };
+}
+
+/** Sources of the services and the gateway, without tests, that mention the environment. */
+export const environmentReaders = (): string[] =>
+  ['gateway/src', 'services/common/src', 'services/job/src', 'services/ingest/src'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .map((name) => `${folder}/${name}`)
+      .filter((path) => path.endsWith('.ts') && !/\.test\.ts$|\/testing\//.test(path))
+      .filter((path) => /process\.env|\benv\[/.test(read(path))),
+  );
+
+export interface ImageTarget {
+  environment: Map<string, string>;
+  exposed: number[];
+}
+
+/** Final stages of the Dockerfile, with what they inherit from the stage `runtime`. */
+export function imageTargets(): Map<string, ImageTarget> {
+  const stages = new Map<string, ImageTarget>();
+  for (const part of read('deploy/images/Dockerfile')
+    .split(/^FROM /m)
+    .slice(1)) {
+    const [, from = '', name = ''] = /^(\S+) AS (\S+)/.exec(part) ?? [];
+    const inherited = stages.get(from);
+    const environment = new Map(inherited?.environment);
+    for (const [, line = ''] of part.matchAll(/^ENV (.*)$/gm)) {
+      for (const [, key = '', value = ''] of line.matchAll(/(\w+)=(\S+)/g)) environment.set(key, value);
+    }
+    const exposed = [...part.matchAll(/^EXPOSE (\d+)$/gm)].map(([, port]) => Number(port));
+    stages.set(name, { environment, exposed: [...(inherited?.exposed ?? []), ...exposed] });
+  }
+  for (const name of ['debian', 'build', 'runtime']) stages.delete(name);
+  return stages;
+}

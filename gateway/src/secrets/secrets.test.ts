@@ -1,0 +1,84 @@
+// The secrets of a new installation, as a cluster's API gets them.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Users } from '@sortie/common/users';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Tokens } from '../arcgis/tokens.js';
+import { createSecret, newSecrets } from './secrets.js';
+
+interface Posted {
+  path: string;
+  authorization: string;
+  document: { kind: string; metadata: { name: string }; data: Record<string, string> };
+}
+
+const it = suite<{ server: Server; posted: Posted[]; status: number; url: string }>('secrets');
+
+it.before(async (context) => {
+  context.posted = [];
+  context.status = 201;
+  context.server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      context.posted.push({
+        path: `${request.method ?? ''} ${request.url ?? ''}`,
+        authorization: request.headers.authorization ?? '',
+        document: JSON.parse(Buffer.concat(chunks).toString()) as Posted['document'],
+      });
+      response.writeHead(context.status).end('{"message":"the reason"}');
+    });
+  });
+  await new Promise<void>((resolve) => context.server.listen(0, '127.0.0.1', resolve));
+  context.url = `http://127.0.0.1:${(context.server.address() as AddressInfo).port}`;
+});
+it.after(({ server }) => {
+  server.close();
+});
+
+it('what is made lets the administrator in, signs tokens, and opens the database', async (context) => {
+  const cluster = { url: context.url, namespace: 'here', token: 't0ken' };
+  const secrets = await newSecrets('postgres:5432');
+  assert.equal(Object.keys(secrets), ['sortie-gateway', 'sortie-database']);
+  for (const [name, secret] of Object.entries(secrets)) assert.ok(await createSecret(cluster, name, secret));
+  assert.is(context.posted[0]?.path, 'POST /api/v1/namespaces/here/secrets');
+  assert.is(context.posted[0]?.authorization, 'Bearer t0ken');
+  const data = (name: string, key: string): Buffer =>
+    Buffer.from(
+      context.posted.find(({ document }) => document.metadata.name === name)?.document.data[key] ?? '',
+      'base64',
+    );
+  const directory = await mkdtemp(join(tmpdir(), 'sortie-secrets-'));
+  try {
+    await writeFile(join(directory, 'users.json'), data('sortie-gateway', 'users.json'));
+    const users = new Users(join(directory, 'users.json'));
+    const user = await users.check('admin', data('sortie-gateway', 'admin-password').toString());
+    assert.is(user?.role, 'administrator');
+    const tokens = new Tokens(data('sortie-gateway', 'token.key'));
+    if (user) tokens.issue(user, Date.now() + 1000, { kind: 'none' });
+    const url = new URL(data('sortie-database', 'url').toString());
+    assert.is(url.password, data('sortie-database', 'password').toString());
+    assert.is(url.host, 'postgres:5432');
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+it('a secret that is there stays; a refusal is told with its reason', async (context) => {
+  const cluster = { url: context.url, namespace: 'here', token: 't0ken' };
+  context.status = 409;
+  assert.not(await createSecret(cluster, 'sortie-gateway', { a: 'b' }));
+  context.status = 403;
+  try {
+    await createSecret(cluster, 'sortie-gateway', { a: 'b' });
+    assert.unreachable();
+  } catch (error) {
+    assert.match(String(error), 'refused the secret sortie-gateway with 403: the reason');
+  }
+});
+
+it.run();

@@ -1,0 +1,164 @@
+// Two gateways, two Job services, two Ingest APIs and three workers on one PostgreSQL and one NATS: they share the work, go
+// and come back one by one while requests and jobs come in, and nobody is turned away.
+import { join } from 'node:path';
+import { generateFlight } from '@sortie/ingest/sample/flight';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { GatewayError, Rest, type JobView } from './rest.js';
+import { startFleet, type Fleet, type Kind } from './testing/fleet.js';
+import { scrape } from './testing/scrape.js';
+
+interface Context {
+  fleet: Fleet;
+  clients: Rest[];
+  short: string;
+  long: string;
+}
+
+const it = suite<Context>('several of each');
+
+it.before(async (context) => {
+  const fleet = await startFleet({ gateway: 2, job: 2, 'ingest-api': 2, worker: 3 }, { SORTIE_THREADS: '1' });
+  context.fleet = fleet;
+  context.short = join(fleet.directory, 'short.ts');
+  context.long = join(fleet.directory, 'long.ts');
+  await generateFlight(context.short, { seconds: 2, width: 320, height: 180, fps: 30 });
+  await generateFlight(context.long, { seconds: 8, width: 640, height: 360, fps: 30 });
+  context.clients = fleet.gateways.map((gateway) => new Rest(gateway));
+  // One token for all: the gateways share the key.
+  const token = await context.clients[0]?.signIn(fleet.admin.username, fleet.admin.password, 60);
+  for (const client of context.clients) client.use(token ?? '');
+});
+it.after(async ({ fleet }) => {
+  await fleet.stop();
+});
+
+const tries = 4;
+
+/** Asks one gateway after the other, as a client behind a load balancer does, until one answers. */
+async function somewhere<T>(clients: readonly Rest[], first: number, ask: (client: Rest) => Promise<T>): Promise<T> {
+  for (let round = 0; ; round++) {
+    const client = clients[(first + round) % clients.length];
+    assert.ok(client);
+    try {
+      return await ask(client);
+    } catch (error) {
+      // An error document is an answer, and none that a client expects here.
+      if (error instanceof GatewayError || round + 1 >= tries) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50 * 2 ** round));
+    }
+  }
+}
+
+async function publishTo(clients: readonly Rest[], turn: number, path: string, service: string): Promise<string> {
+  await somewhere(clients, turn, (client) => client.createService(service));
+  const file = await somewhere(clients, turn + 1, (client) => client.upload(path, () => undefined));
+  return somewhere(clients, turn, (client) => client.addLayer(service, 'Layer', [file], 'sd'));
+}
+
+async function ended(clients: readonly Rest[], turn: number, jobId: string): Promise<JobView> {
+  for (;;) {
+    const job = await somewhere(clients, turn, (client) => client.job(jobId));
+    if (job.status !== 'In Progress') return job;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Of each process of a kind: how often the metric counted. */
+const counts = (fleet: Fleet, kind: Kind, metric: string, labels: Record<string, string> = {}): Promise<number[]> =>
+  Promise.all(
+    fleet
+      .of(kind)
+      .map(async ({ vitals }) =>
+        (await scrape(vitals))
+          .filter(({ name, labels: has }) => name === metric && Object.entries(labels).every(([k, v]) => has[k] === v))
+          .reduce((sum, { value }) => sum + value, 0),
+      ),
+  );
+
+it('all of them work', async ({ fleet, clients, short }) => {
+  const jobs = await Promise.all(
+    Array.from({ length: 6 }, (_, turn) => publishTo(clients, turn, short, `Shared${turn}`)),
+  );
+  for (const [turn, jobId] of jobs.entries()) {
+    const job = await ended(clients, turn, jobId);
+    assert.is(job.status, 'COMPLETED', JSON.stringify(job.customAttributes.sortie?.error));
+  }
+  const shares = {
+    gateway: await counts(fleet, 'gateway', 'sortie_http_request_duration_seconds_count'),
+    job: await counts(fleet, 'job', 'sortie_grpc_request_duration_seconds_count'),
+    'ingest-api': await counts(fleet, 'ingest-api', 'sortie_grpc_request_duration_seconds_count'),
+    worker: await counts(fleet, 'worker', 'sortie_worker_attempts_total', { outcome: 'succeeded' }),
+  };
+  for (const [kind, share] of Object.entries(shares)) assert.ok(Math.min(...share) > 0, `${kind}: ${share.join(', ')}`);
+  const done = shares.worker.reduce((sum, count) => sum + count);
+  assert.is(done, jobs.length);
+});
+
+it('they go and come back one by one, and no request fails', async ({ fleet, clients, short }) => {
+  let going = true;
+  const published: string[] = [];
+  let reads = 0;
+  const publishing = (async () => {
+    for (let turn = 0; going; turn++) {
+      published.push(await publishTo(clients, turn, short, `Rolling${turn}`));
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+    }
+  })();
+  const reading = (async () => {
+    for (let turn = 0; going; turn++) {
+      const jobId = published[turn % Math.max(1, published.length)];
+      if (jobId !== undefined) {
+        await somewhere(clients, turn, (client) => client.job(jobId));
+        reads++;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  })();
+  const restarting = (async () => {
+    for (const member of fleet.members) {
+      await member.stop();
+      await member.start();
+    }
+    going = false;
+  })();
+  // The first failure of any of the three ends the test.
+  await Promise.all([publishing, reading, restarting]);
+  assert.ok(published.length >= 3 && reads > 100, `${published.length} jobs, ${reads} reads`);
+  for (const [turn, jobId] of published.entries()) {
+    const job = await ended(clients, turn, jobId);
+    assert.is(job.status, 'COMPLETED', JSON.stringify(job.customAttributes.sortie?.error));
+  }
+});
+
+it('a worker that is told to go in the middle of a transcode hands back; log and metrics show it', async (context) => {
+  const { fleet, clients, long } = context;
+  const [client] = clients;
+  assert.ok(client);
+  const jobId = await publishTo(clients, 0, long, 'Handed');
+  let job = await client?.job(jobId);
+  while (!job?.customAttributes.sortie?.currentStep?.text.startsWith('Transcoding')) {
+    assert.is(job?.status, 'In Progress');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    job = await client?.job(jobId);
+  }
+  const name = job.customAttributes.sortie.attempts[0]?.worker ?? '';
+  const worker = fleet.of('worker').find(({ pid }) => name.endsWith(`/${pid}`));
+  assert.ok(worker, name);
+  await worker?.stop();
+
+  const done = await ended(clients, 0, jobId);
+  assert.is(done.status, 'COMPLETED');
+  const attempts = done.customAttributes.sortie?.attempts ?? [];
+  assert.is(attempts.length, 2);
+  assert.is.not(attempts[1]?.worker, name);
+  const handedBack = await counts(fleet, 'job', 'sortie_attempts_total', { outcome: 'handed_back' });
+  assert.ok(handedBack.reduce((sum, count) => sum + count) >= 1, 'the Job services count it');
+  const lines = (await worker?.log()) ?? [];
+  const told = lines.find(({ msg, job: of, outcome }) => msg === 'attempt ended' && of === jobId && outcome);
+  assert.is(told?.['outcome'], 'OUTCOME_HANDED_BACK');
+  assert.is(told?.['attempt'], 1);
+  await worker?.start();
+});
+
+it.run();

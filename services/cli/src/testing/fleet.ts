@@ -1,0 +1,133 @@
+// Several of each program side by side on one machine, on one PostgreSQL and one NATS.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '@sortie/common/free-port';
+import type { Announcement } from '@sortie/common/process';
+import { startNats } from '@sortie/common/testing/nats';
+import { startPostgres } from '@sortie/common/testing/postgres';
+import { adminName, dataDirectory, prepare } from '../data.js';
+
+const programs = {
+  job: 'services/job/dist/main.js',
+  'ingest-api': 'services/ingest/dist/api-main.js',
+  worker: 'services/ingest/dist/worker-main.js',
+  gateway: 'gateway/dist/main.js',
+} as const;
+export type Kind = keyof typeof programs;
+
+/** One process, which may be told to go and started again at the same address. */
+export class Member {
+  private child: ChildProcess | null = null;
+  private gone: Promise<void> = Promise.resolve();
+  port = 0;
+  /** http://127.0.0.1:port of its measurements. */
+  vitals = '';
+
+  constructor(
+    readonly kind: Kind,
+    private readonly environment: NodeJS.ProcessEnv,
+    private readonly logPath: string,
+  ) {}
+
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
+  async start(): Promise<void> {
+    const log = openSync(this.logPath, 'a');
+    const path = fileURLToPath(new URL(`../../../../${programs[this.kind]}`, import.meta.url));
+    const child = spawn(process.execPath, ['--enable-source-maps', path], {
+      env: { ...process.env, NODE_ENV: 'production', SORTIE_METRICS_LISTEN: '127.0.0.1:0', ...this.environment },
+      stdio: ['ignore', log, log, 'ipc'],
+    });
+    closeSync(log);
+    this.child = child;
+    this.gone = new Promise((resolve) => child.once('exit', () => resolve()));
+    const { port, metricsPort } = await new Promise<Announcement>((resolve, reject) => {
+      child.once('message', (message) => resolve(message as Announcement));
+      child.once('exit', (code) => reject(new Error(`${this.kind} ended with ${String(code)}; see ${this.logPath}`)));
+    });
+    this.port = port;
+    this.vitals = `http://127.0.0.1:${metricsPort}`;
+  }
+
+  /** Tells it to go, and waits until it has gone. */
+  async stop(): Promise<void> {
+    this.child?.kill('SIGTERM');
+    await this.gone;
+  }
+
+  /** What it has logged so far, all its lives together. */
+  async log(): Promise<Record<string, unknown>[]> {
+    const lines = (await readFile(this.logPath, 'utf8')).split('\n').filter((line) => line.startsWith('{'));
+    return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+}
+
+export interface Fleet {
+  members: Member[];
+  of(kind: Kind): Member[];
+  /** http://127.0.0.1:port of each gateway. */
+  gateways: string[];
+  admin: { username: string; password: string };
+  storage: string;
+  directory: string;
+  stop(): Promise<void>;
+}
+
+export async function startFleet(counts: Record<Kind, number>, environment: NodeJS.ProcessEnv = {}): Promise<Fleet> {
+  const directory = await mkdtemp(join(tmpdir(), 'sortie-fleet-'));
+  const data = dataDirectory(join(directory, 'data'));
+  await prepare(data);
+  const [nats, postgres] = await Promise.all([startNats(), startPostgres()]);
+  const ports = (count: number): Promise<number[]> => Promise.all(Array.from({ length: count }, freePort));
+  const [jobPorts, ingestPorts, gatewayPorts] = await Promise.all([
+    ports(counts.job),
+    ports(counts['ingest-api']),
+    ports(counts.gateway),
+  ]);
+  const all = (list: readonly number[]): string => `ipv4:${list.map((port) => `127.0.0.1:${port}`).join(',')}`;
+  const common = {
+    ...environment,
+    SORTIE_DATABASE: postgres.url,
+    SORTIE_NATS_URL: nats.url,
+    SORTIE_STORAGE: data.storage,
+    SORTIE_USERS_FILE: data.users,
+    SORTIE_TOKEN_KEY_FILE: data.tokenKey,
+    SORTIE_JOB_ADDRESS: all(jobPorts),
+    SORTIE_INGEST_ADDRESS: all(ingestPorts),
+  };
+  const make = (kind: Kind, variable: string, list: readonly number[]): Member[] =>
+    list.map(
+      (port, index) =>
+        new Member(kind, { ...common, [variable]: `127.0.0.1:${port}` }, join(data.logs, `${kind}-${index}.log`)),
+    );
+  const members = [
+    ...make('job', 'SORTIE_JOB_LISTEN', jobPorts),
+    ...make('ingest-api', 'SORTIE_INGEST_LISTEN', ingestPorts),
+    ...Array.from(
+      { length: counts.worker },
+      (_, index) => new Member('worker', common, join(data.logs, `worker-${index}.log`)),
+    ),
+    ...make('gateway', 'SORTIE_GATEWAY_LISTEN', gatewayPorts),
+  ];
+  // All at once: they wait for each other.
+  await Promise.all(members.map((member) => member.start()));
+  return {
+    members,
+    of: (kind) => members.filter((member) => member.kind === kind),
+    gateways: gatewayPorts.map((port) => `http://127.0.0.1:${port}`),
+    admin: { username: adminName, password: await readFile(data.adminPassword, 'utf8') },
+    storage: data.storage,
+    directory,
+    stop: async () => {
+      await Promise.all(members.map((member) => member.stop()));
+      await Promise.all([nats.stop(), postgres.stop()]);
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,29 @@
+// Program: the Ingest API.
+import { newLogger } from '@sortie/common/log';
+import { announce, required, stopOnSignal } from '@sortie/common/process';
+import { newVitals, serveVitals } from '@sortie/common/vitals';
+import { startIngestApi } from './api.js';
+
+const { env } = process;
+const log = newLogger('ingest-api', env['SORTIE_LOG_LEVEL']);
+const vitals = newVitals();
+const vitalsServer = await serveVitals(vitals, env['SORTIE_METRICS_LISTEN'] ?? '127.0.0.1:0', log);
+
+/** 10,000 MB, the most that ArcGIS Video Server can be set to. */
+const defaultMaxUploadBytes = 10_000 * 1024 * 1024;
+
+const api = await startIngestApi(
+  {
+    listen: env['SORTIE_INGEST_LISTEN'] ?? '127.0.0.1:7002',
+    storage: required(env, 'SORTIE_STORAGE'),
+    jobAddress: required(env, 'SORTIE_JOB_ADDRESS'),
+    maxUploadBytes: Number(env['SORTIE_MAX_UPLOAD_BYTES'] ?? defaultMaxUploadBytes),
+  },
+  log,
+  vitals,
+);
+stopOnSignal(log, async () => {
+  await api.stop();
+  await vitalsServer.stop();
+});
+announce(api.port, vitalsServer.port);

@@ -1,0 +1,34 @@
+// Program: an ingest worker.
+import { join } from 'node:path';
+import { newLogger } from '@sortie/common/log';
+import { announce, required, stopOnSignal } from '@sortie/common/process';
+import { newVitals, serveVitals } from '@sortie/common/vitals';
+import { engineSettings } from './gpu/settings.js';
+import { packagedFfprobe } from './media/probe.js';
+import { startWorker } from './worker/worker.js';
+
+const { env } = process;
+const log = newLogger('ingest-worker', env['SORTIE_LOG_LEVEL']);
+const vitals = newVitals();
+const vitalsServer = await serveVitals(vitals, env['SORTIE_METRICS_LISTEN'] ?? '127.0.0.1:0', log);
+const storage = required(env, 'SORTIE_STORAGE');
+const worker = await startWorker(
+  {
+    storage,
+    natsUrl: required(env, 'SORTIE_NATS_URL'),
+    jobAddress: required(env, 'SORTIE_JOB_ADDRESS'),
+    workDirectory: env['SORTIE_WORK_DIRECTORY'] ?? join(storage, '.work'),
+    run: {
+      ffprobe: env['SORTIE_FFPROBE'] ?? packagedFfprobe(),
+      engine: engineSettings(env),
+    },
+    jobs: Number(env['SORTIE_JOBS'] ?? 1),
+  },
+  log,
+  vitals,
+);
+stopOnSignal(log, async () => {
+  await worker.stop();
+  await vitalsServer.stop();
+});
+announce(0, vitalsServer.port);
