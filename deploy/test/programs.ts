@@ -27,12 +27,12 @@ export function variablesOf(program: string): Variables {
   return { all: new Set([...required, ...names(/env\['(\w+)'\]/g)]), required: new Set(required) };
 }
 
-/** Sources of the services and the gateway, without tests, that mention the environment. */
+/** Sources of the services and the gateway, without tests and benchmarks, that mention the environment. */
 export const environmentReaders = (): string[] =>
   ['gateway/src', 'services/common/src', 'services/job/src', 'services/ingest/src'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .map((name) => `${folder}/${name}`)
-      .filter((path) => path.endsWith('.ts') && !/\.test\.ts$|\/testing\//.test(path))
+      .filter((path) => path.endsWith('.ts') && !/\.test\.ts$|\/(testing|bench)\//.test(path))
       .filter((path) => /process\.env|\benv\[/.test(read(path))),
   );
 
