@@ -1,12 +1,14 @@
 // Tracks of timed metadata in MP4 and MOV files (ISO/IEC 14496-12): what they hold is decided by their samples. Bounded: only
 // headers and the samples of such tracks are read.
 import { longestSample, type FileReader, type Sample } from './file.js';
+import { boxesIn, child, mostBoxes, type Box } from './isobmff-box.js';
+import { fragmentSamples, trackDefaults, type TrackDefaults } from './isobmff-fragment.js';
 
-interface Box {
-  type: string;
-  /** Of its content. */
-  start: number;
-  end: number;
+/** Where a sample lies in the file, and when it begins, in ticks of its track. */
+export interface Place {
+  at: number;
+  size: number;
+  ticks: number;
 }
 
 interface Track {
@@ -14,41 +16,19 @@ interface Track {
   timescale: number;
   /** Ticks of the media at which the presentation begins (edit list, clause 8.6.6). */
   begin: number;
-  samples: () => Generator<{ at: number; size: number; ticks: number }>;
+  samples: () => Generator<Place>;
+}
+
+interface Movie {
+  tracks: Map<number, Track>;
+  /** Of the fragments that follow (`trex`); empty when none do. */
+  defaults: Map<number, TrackDefaults>;
 }
 
 const largestMovieBox = 256 * 1024 * 1024;
-const mostBoxes = 100_000;
 /** Of one track: a flight of a day at 100 packets a second. Tables can promise more than any file holds. */
 const mostSamples = 10_000_000;
 const mediaHandlers = ['vide', 'soun', 'hint', 'tmcd', 'text', 'subt', 'sbtl', 'auxv', 'pict'];
-
-/** Boxes of bytes that are all there; ends at the first that does not fit. */
-function* boxesIn(bytes: Buffer, from: number, to: number): Generator<Box> {
-  for (let at = from, count = 0; at + 8 <= to && count < mostBoxes; count++) {
-    const short = bytes.readUInt32BE(at);
-    const head = short === 1 ? 16 : 8;
-    const size = short === 1 && at + 16 <= to ? Number(bytes.readBigUInt64BE(at + 8)) : short === 0 ? to - at : short;
-    if (size < head || at + size > to) return;
-    yield { type: bytes.toString('latin1', at + 4, at + 8), start: at + head, end: at + size };
-    at += size;
-  }
-}
-
-const child = (bytes: Buffer, parent: Box, ...path: string[]): Box | null => {
-  let found: Box | null = parent;
-  for (const type of path) {
-    const within: Box = found;
-    found = null;
-    for (const box of boxesIn(bytes, within.start, within.end)) {
-      if (box.type !== type) continue;
-      found = box;
-      break;
-    }
-    if (!found) return null;
-  }
-  return found;
-};
 
 /** A table of full box: count, then rows of so many 32-bit numbers; no more rows than there are bytes. */
 function table(
@@ -86,7 +66,7 @@ function parseTrack(bytes: Buffer, trak: Box, movieScale: number): Track | null 
   const sizeOf = (sample: number): number =>
     fixed > 0 || !stsz ? fixed : bytes.readUInt32BE(stsz.start + 12 + 4 * sample);
 
-  const samples = function* (): ReturnType<Track['samples']> {
+  const samples = function* (): Generator<Place> {
     let sample = 0;
     let ticks = 0;
     let run = 0;
@@ -129,34 +109,54 @@ function editOf(bytes: Buffer, trak: Box, timescale: number, movieScale: number)
   return -empty;
 }
 
-/** Samples of all tracks that are neither picture, sound nor text, track by track. */
+/**
+ * Samples of all tracks that are neither picture, sound nor text: track by track, and then fragment by fragment (clause
+ * 8.8) where there are any.
+ */
 export async function* isobmffSamples(file: FileReader): AsyncGenerator<Sample> {
+  let movie: Movie | null = null;
+  const clocks = new Map<number, number>();
   for (let at = 0, count = 0; at + 8 <= file.size && count < mostBoxes; count++) {
-    const head = await file.read(at, 16);
+    const head = Buffer.from(await file.read(at, 16));
     if (head.length < 8) return;
     const short = head.readUInt32BE(0);
-    const size =
-      short === 1 && head.length === 16 ? Number(head.readBigUInt64BE(8)) : short === 0 ? file.size - at : short;
+    const long = short === 1 && head.length === 16;
+    const size = long ? Number(head.readBigUInt64BE(8)) : short === 0 ? file.size - at : short;
     if (size < 8 || at + size > file.size) return;
-    if (head.toString('latin1', 4, 8) === 'moov' && size <= largestMovieBox) {
-      yield* movieSamples(file, Buffer.from(await file.read(at, size)), short === 1 ? 16 : 8);
-      return;
+    const type = head.toString('latin1', 4, 8);
+    if ((type === 'moov' && !movie) || (type === 'moof' && movie && movie.tracks.size > 0)) {
+      if (size > largestMovieBox) return;
+      const bytes = Buffer.from(await file.read(at, size));
+      const box: Box = { type, start: long ? 16 : 8, end: bytes.length };
+      if (movie) {
+        for (const { track: id, ...place } of fragmentSamples(bytes, box, at, movie.defaults, clocks)) {
+          const track = movie.tracks.get(id);
+          if (track) yield* sampleAt(file, track, place);
+        }
+      } else {
+        movie = parseMovie(bytes, box);
+        for (const track of movie.tracks.values())
+          for (const place of track.samples()) yield* sampleAt(file, track, place);
+        if (movie.defaults.size === 0) return;
+      }
     }
     at += size;
   }
 }
 
-async function* movieSamples(file: FileReader, bytes: Buffer, start: number): AsyncGenerator<Sample> {
-  const movie: Box = { type: 'moov', start, end: bytes.length };
-  const mvhd = child(bytes, movie, 'mvhd');
+function parseMovie(bytes: Buffer, moov: Box): Movie {
+  const mvhd = child(bytes, moov, 'mvhd');
   const movieScale = mvhd && mvhd.end - mvhd.start >= 24 ? bytes.readUInt32BE(mvhd.start + (bytes[mvhd.start] === 1 ? 20 : 12)) : 0; // prettier-ignore
-  for (const trak of boxesIn(bytes, movie.start, movie.end)) {
+  const tracks = new Map<number, Track>();
+  for (const trak of boxesIn(bytes, moov.start, moov.end)) {
     const track = trak.type === 'trak' ? parseTrack(bytes, trak, movieScale) : null;
-    if (!track) continue;
-    for (const { at, size, ticks } of track.samples()) {
-      if (size === 0 || size > longestSample || at + size > file.size) continue;
-      const sample = Buffer.from(await file.read(at, size));
-      yield { track: track.id, bytes: sample, time: (ticks - track.begin) / track.timescale };
-    }
+    if (track) tracks.set(track.id, track);
   }
+  return { tracks, defaults: trackDefaults(bytes, moov) };
+}
+
+async function* sampleAt(file: FileReader, track: Track, { at, size, ticks }: Place): AsyncGenerator<Sample> {
+  if (size === 0 || size > longestSample || at + size > file.size) return;
+  const bytes = Buffer.from(await file.read(at, size));
+  yield { track: track.id, bytes, time: (ticks - track.begin) / track.timescale };
 }

@@ -42,7 +42,23 @@ function readVint(bytes: Buffer, at: number, marked: boolean): { value: number; 
 
 const readNumber = (bytes: Buffer): number => (bytes.length > 0 && bytes.length <= 6 ? bytes.readUIntBE(0, bytes.length) : Number(bytes.length === 8 ? bytes.readBigUInt64BE() : 0)); // prettier-ignore
 
-/** Blocks of all tracks that are neither picture nor sound, in the order of the file. Without lacing. */
+/** Bytes of the head of a laced block (RFC 9559 section 10.3): after it the frames lie one after the other. */
+function laceHead(bytes: Buffer, flags: number): number {
+  const lacing = (flags >> 1) & 3;
+  if (lacing === 0) return 0;
+  let at = 1;
+  // Of the last frame no size is told; where all are of one size (2), of none.
+  for (let sizes = lacing === 2 ? 0 : (bytes[0] ?? 0); sizes > 0; sizes--) {
+    if (lacing === 1) while (bytes[at++] === 255);
+    else at += readVint(bytes, at, true)?.length ?? 0;
+  }
+  return at;
+}
+
+/**
+ * Blocks of all tracks that are neither picture nor sound, in the order of the file. The frames of a laced block come as
+ * one sample: they begin together, and what reads packets needs no borders.
+ */
 export async function* matroskaSamples(file: FileReader): AsyncGenerator<Sample> {
   const wanted = new Set<number>();
   let scale = 1_000_000;
@@ -69,7 +85,8 @@ export async function* matroskaSamples(file: FileReader): AsyncGenerator<Sample>
       if (track && wanted.has(track.value) && blockHead.length >= track.length + 3 && size.value <= longestSample) {
         const time = ((cluster + blockHead.readInt16BE(track.length)) * scale) / 1e9;
         const bytes = Buffer.from(await file.read(start + track.length + 3, size.value - track.length - 3));
-        yield { track: track.value, bytes, time };
+        const head = laceHead(bytes, blockHead[track.length + 2] ?? 0);
+        yield { track: track.value, bytes: bytes.subarray(head), time };
       }
     } else if (short && name.value === id.timestampScale) scale = readNumber(await file.read(start, size.value));
     else if (short && name.value === id.timestamp) cluster = readNumber(await file.read(start, size.value));
