@@ -37,29 +37,52 @@ const clock = (seconds) => new Date(seconds * 1000).toISOString().slice(11, 21);
 
 // Telemetry: every cue is one JSON line for the moment it covers.
 const shown = element('telemetry');
+const uasSet = 10000;
+const securitySet = 20000;
+const classification = 20001;
+const precisionTimeStamp = 10002;
+
+/** "SensorHorizontalFieldofView" in words. */
+const words = (name) => name.replace(/([a-z])(?=[A-Z])|([A-Z])(?=[A-Z][a-z])/g, '$& ').replace('Fieldof', 'Field of');
+const number = (value) => String(Number.isInteger(value) ? value : Number(value.toFixed(6)));
+
+/** A damaged stamp may lie beyond what a Date can hold (ECMA-262, section 21.4.1.1). */
+const moment = (microseconds) =>
+  Math.abs(microseconds) < 8.64e18 ? new Date(microseconds / 1000).toISOString() : number(microseconds);
+
+/** Pairs of name and text; the marking is "unknown" unless the telemetry tells. */
+function rowsOf(sets) {
+  const set = (tagId) => sets.find((candidate) => candidate.tagId === tagId)?.value ?? [];
+  const marking = set(securitySet).find(({ tagId }) => tagId === classification);
+  const rows = [['Security Classification', marking?.meaning ?? 'unknown']];
+  for (const { tagId, name, value, meaning } of set(uasSet)) {
+    if (tagId === precisionTimeStamp) rows.push([words(name), moment(value)]);
+    else if (meaning !== undefined) rows.push([words(name), [meaning].flat().join(', ')]);
+    else if (typeof value === 'number') rows.push([words(name), number(value)]);
+    else if (typeof value === 'string' && value !== '') rows.push([words(name), value]);
+  }
+  return rows;
+}
+
 function showTelemetry() {
   for (const track of video.textTracks) {
     if (track.mode === 'disabled') continue;
     const cue = track.activeCues?.[0];
     if (!cue) continue;
-    let sets;
+    let rows;
     try {
-      ({ data: sets } = JSON.parse(cue.text));
+      rows = rowsOf(JSON.parse(cue.text).data);
     } catch {
       continue;
     }
-    const set = sets?.find((candidate) => candidate.tagId === 10000);
-    if (!set) continue;
     shown.replaceChildren(
-      ...set.value
-        .filter(({ value }) => typeof value === 'number' || typeof value === 'string')
-        .flatMap(({ name, value }) => {
-          const term = document.createElement('dt');
-          term.textContent = name;
-          const entry = document.createElement('dd');
-          entry.textContent = typeof value === 'number' ? String(Math.round(value * 1e6) / 1e6) : value;
-          return [term, entry];
+      ...rows.flatMap((row) =>
+        row.map((text, index) => {
+          const cell = document.createElement(index === 0 ? 'dt' : 'dd');
+          cell.textContent = text;
+          return cell;
         }),
+      ),
     );
     return;
   }

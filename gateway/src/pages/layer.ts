@@ -52,7 +52,9 @@ export function layerPage({ layer, document, url, query }: LayerPage): Html {
       <dl id="telemetry"></dl>
       <p>
         <a href="${url}/telemetry/packets.ndjson${query}">Packets</a>
+        <a href="${url}/telemetry/telemetry.csv${query}">Table</a>
         <a href="${url}/telemetry/track.geojson${query}">Track</a>
+        <a href="${url}/telemetry/report.json${query}">Health report</a>
       </p>
     </section>
     <section>

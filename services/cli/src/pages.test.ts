@@ -118,6 +118,15 @@ it('the layer plays, with its telemetry of the moment', async ({ sortie, page, c
   assert.ok(played.frames > 20);
   assert.ok(Math.abs(played.duration - 12) < 0.1, `duration ${played.duration}`);
   assert.ok((await page.locator('#telemetry dt').count()) > 20);
+  assert.equal((await page.locator('#telemetry > *').allTextContents()).slice(0, 3), [
+    'Security Classification',
+    'Unclassified',
+    'Precision Time Stamp',
+  ]);
+  for (const name of ['Packets', 'Table', 'Track', 'Health report']) {
+    const link = await page.getByRole('link', { name, exact: true }).getAttribute('href');
+    assert.is((await page.request.get(new URL(link ?? '', page.url()).href)).status(), 200, name);
+  }
   await page.hover('#seek');
   await page.waitForSelector('#preview:not([hidden])');
   await shoot(page, 'player');

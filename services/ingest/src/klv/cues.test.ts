@@ -29,6 +29,16 @@ test('a cue is one line of JSON that WebVTT takes as it is', () => {
   assert.equal(Object.keys((value(90_061) as { geometry: object }).geometry), ['x', 'y', 'spatialReference']);
 });
 
+test('security is a set of its own, in numbers and in words', () => {
+  const told = new State().update(packet([13, 46.5], [48, [{ tag: 1, value: 5 }]]), 0);
+  const { data } = JSON.parse(cueText(told, placesOf('ST0601 UAS LS', told))) as { data: object[] };
+  assert.equal(data[1], {
+    tagId: 20_000,
+    name: 'SecurityLocalMetadataSet',
+    value: [{ tagId: 20_001, name: 'SecurityClassification', value: 5, meaning: 'Top Secret' }],
+  });
+});
+
 test('values that are sent only when they change hold until they are replaced, taken back, or too old', () => {
   const state = new State();
   const tags = (time: number, ...items: Parameters<typeof encodePacket>[0][number][]): unknown[] =>

@@ -16,6 +16,8 @@ interface Entry {
   tagId: number;
   name: string;
   value: unknown;
+  /** Of an enumeration, in words; Esri's client passes over it. */
+  meaning?: string | string[];
 }
 
 const uasSet = 10_000;
@@ -47,10 +49,11 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
 }
 
-const entryOf = (base: number, { tag = 0, name = '', value }: Item): Entry => ({
+const entryOf = (base: number, { tag = 0, name = '', value, meaning }: Item): Entry => ({
   tagId: base + tag,
   name: name === '' ? `Item${tag}` : entryName(name),
   value: plain(value),
+  ...(meaning === undefined ? {} : { meaning }),
 });
 
 /** What holds at a moment. Items of ST 0102 are a set of their own. */
