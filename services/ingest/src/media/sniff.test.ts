@@ -40,6 +40,8 @@ test('containers are told by their bytes', () => {
 
 test('telemetry alone is told apart from MXF', () => {
   assert.is(sniff(bytes('060e2b34020b01010e01030101000000')).kind, 'klv');
+  const cut = Buffer.concat([Buffer.alloc(777, 0x11), bytes('060e2b34020b01010e01030101000000')]);
+  assert.is(sniff(cut).kind, 'klv', 'cut from the middle of a recording');
 });
 
 test('what names other files is forbidden, whatever it is called', () => {

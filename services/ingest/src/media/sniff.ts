@@ -93,5 +93,7 @@ export function sniff(head: Buffer): Sniffed {
   const elementary = elementaryStream(head);
   if (elementary) return elementary;
   if (isTransportStream(head)) return video('mpegts', 'mpegts');
+  // Cut from the middle of a recording: the first whole packet begins later. 02: the label of a set (SMPTE ST 336).
+  if (head.includes(Buffer.from('060e2b3402', 'hex'))) return { kind: 'klv' };
   return { kind: 'unknown' };
 }
