@@ -55,6 +55,13 @@ test('UTC is told only where leap seconds are', () => {
   assert.equal([told.time.firstUtc, told.time.leapSeconds], ['2023-11-14T22:12:42.500Z', 37]);
 });
 
+test('each packet has its UTC from the first leap seconds on', () => {
+  const telemetry = new Telemetry([{ mediaTime: 0, pts90k: 0 }]);
+  const bad = timed(2, [[2, stamp], [136, 99]], (bytes) => (bytes[bytes.length - 6] = (bytes[bytes.length - 6] ?? 0) ^ 1)); // prettier-ignore
+  const told = [at(0), at(1, [136, 37]), bad, at(60, [5, 90])].map((packet) => telemetry.add(packet).utcCorrected);
+  assert.equal(told, [undefined, '2023-11-14T22:12:44Z', undefined, '2023-11-14T22:13:43Z']);
+});
+
 test('checksums, damage, lengths off the standard, and what nobody knows', () => {
   const bad = timed(0, [[2, stamp], [5, 90]], (bytes) => (bytes[bytes.length - 6] = (bytes[bytes.length - 6] ?? 0) ^ 1)); // prettier-ignore
   const found = reportOf(bad, at(1, [22, Buffer.from('000001c9', 'hex')], [6, Buffer.from('8000', 'hex')], [200, Buffer.from([1])], [65, 17])); // prettier-ignore

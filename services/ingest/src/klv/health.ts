@@ -7,7 +7,7 @@ import type { ChecksumState } from './packet.js';
 import type { ReadReport, TimedPacket, VideoTimes } from './read.js';
 import { classifications } from './st0102-table.js';
 import type { MediaTime, TimeRule } from './time.js';
-import { utcFrom } from './time.js';
+import { UtcClock } from './time.js';
 
 export interface Gap {
   /** Media time of the last packet before it, seconds. */
@@ -183,7 +183,7 @@ export class HealthReport {
   private damaged = 0;
   private duplicates = 0;
   private outOfOrder = 0;
-  private leap: { seconds: number; correction: number } | null = null;
+  readonly utc = new UtcClock();
 
   /** `security`: what holds of ST 0102 at the packet's time. */
   add(timed: TimedPacket, { time, timeRule }: MediaTime, places: Places, security: readonly Item[]): void {
@@ -236,15 +236,9 @@ export class HealthReport {
   }
 
   private read(items: readonly Item[]): void {
-    let seconds: number | null = null;
-    let correction = 0;
-    for (const { tag, value } of items) {
-      if (typeof value !== 'number') continue;
-      if (tag === 65) this.versions[value] = (this.versions[value] ?? 0) + 1;
-      else if (tag === 136) seconds = value;
-      else if (tag === 137) correction = value;
-    }
-    if (seconds !== null) this.leap = { seconds, correction };
+    for (const { tag, value } of items)
+      if (tag === 65 && typeof value === 'number') this.versions[value] = (this.versions[value] ?? 0) + 1;
+    this.utc.update(items);
   }
 
   private clock({ packet, pid, converted }: TimedPacket, time: number | null, rule: TimeRule): void {
@@ -303,7 +297,7 @@ export class HealthReport {
     const iso = (microseconds: number | null): string | null =>
       microseconds === null || microseconds > latestDate ? null : new Date(microseconds / 1000).toISOString();
     const utc = (microseconds: number | null): string | null =>
-      microseconds === null || !this.leap ? null : iso(utcFrom(microseconds, this.leap.seconds, this.leap.correction));
+      microseconds === null ? null : iso(this.utc.from(microseconds));
     const drifts = [...this.clocks.values()].map(({ drift }) => drift.result).filter((drift) => drift !== null);
     return {
       packets: this.packets,
@@ -318,7 +312,7 @@ export class HealthReport {
         last: iso(this.last),
         firstUtc: utc(this.first),
         lastUtc: utc(this.last),
-        leapSeconds: this.leap?.seconds ?? null,
+        leapSeconds: this.utc.leapSeconds,
         ...this.gaps,
         duplicates: this.duplicates,
         outOfOrder: this.outOfOrder,

@@ -1,6 +1,7 @@
 // All that is made of packets as they come: their time, what holds at it, where that is, and what it all comes to.
 import { nowhere, placesOf, type Places } from './geometry.js';
 import { HealthReport } from './health.js';
+import { utcOf, type KlvPacket } from './packet.js';
 import type { TimedPacket } from './read.js';
 import { States, type State } from './state.js';
 import { Timeline, type ClockPiece, type MediaTime } from './time.js';
@@ -8,6 +9,8 @@ import { Track } from './track.js';
 
 export interface Moment {
   when: MediaTime;
+  /** Where the telemetry has told of leap seconds: the packet's time stamp in UTC. `utc` of the packet is as sent. */
+  utcCorrected: string | undefined;
   /** Null for packets that are damaged, or stand at no time: they say nothing that could be relied on. */
   held: { state: State; places: Places; time: number } | null;
 }
@@ -31,12 +34,17 @@ export class Telemetry {
     const when = this.timeline.timeOf(timed);
     if (packet.checksum === 'bad' || when.time === null || !aboutSensor.includes(packet.kind)) {
       this.health.add(timed, when, nowhere, []);
-      return { when, held: null };
+      return { when, utcCorrected: undefined, held: null };
     }
     const state = this.states.of(timed).update(packet, when.time);
     const places = placesOf(packet.kind, state);
     this.health.add(timed, when, places, state.security);
     this.track.add(places, when.time);
-    return { when, held: { state, places, time: when.time } };
+    return { when, utcCorrected: this.corrected(packet), held: { state, places, time: when.time } };
+  }
+
+  private corrected({ timestamp }: KlvPacket): string | undefined {
+    const utc = typeof timestamp === 'number' ? this.health.utc.from(timestamp) : null;
+    return utc === null ? undefined : utcOf(utc);
   }
 }

@@ -1,5 +1,6 @@
 // Where a packet stands on the media timeline (0 = first picture shown), and by which rule that is known.
 import { ptsDifference } from '../mpegts/pes.js';
+import type { Item } from './item.js';
 import type { TimedPacket } from './read.js';
 
 /**
@@ -14,12 +15,25 @@ export interface MediaTime {
   timeRule: TimeRule;
 }
 
-/**
- * Item 2 counts seconds without leap seconds (MISP time); items 136 and 137 bring it to UTC: item 2 + item 137 − item 136.
- * Microseconds, and seconds for item 136.
- */
-export const utcFrom = (timestamp: number, leapSeconds: number, correction: number): number =>
-  timestamp + correction - leapSeconds * 1e6;
+/** From MISP time, as item 2 tells it, to UTC, where the telemetry says how (ST 0601 items 136 and 137). */
+export class UtcClock {
+  private correction = 0;
+  /** Seconds; null until item 136 has come. */
+  leapSeconds: number | null = null;
+
+  update(items: readonly Item[]): void {
+    for (const { tag, value } of items) {
+      if (typeof value !== 'number') continue;
+      if (tag === 136) this.leapSeconds = value;
+      else if (tag === 137) this.correction = value;
+    }
+  }
+
+  /** Microseconds since 1970: item 2 + item 137 − item 136; null until it is known. */
+  from(timestamp: number): number | null {
+    return this.leapSeconds === null ? null : timestamp + this.correction - this.leapSeconds * 1e6;
+  }
+}
 
 const clockRate = 90_000;
 /** A packet this little before a piece belongs to it: telemetry may lead its picture. */

@@ -81,8 +81,8 @@ export async function extractKlv(
 
   for await (const timed of packetsOf(source, embedded)) {
     run.signal.throwIfAborted();
-    const { when, held } = telemetry.add(timed);
-    await lines.write(`${printed(timed, when)}\n`);
+    const { when, utcCorrected, held } = telemetry.add(timed);
+    await lines.write(`${printed(timed, { ...when, utcCorrected })}\n`);
     if (when.time !== null) await events.add({ time: when.time, bytes: timed.bytes });
     if (!held) continue;
     const { state, places, time } = held;
