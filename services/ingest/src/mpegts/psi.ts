@@ -26,9 +26,25 @@ const longestSection = 1024 + 3;
 export class SectionAssembler {
   private parts = Buffer.alloc(0);
   private open = false;
+  /** The section that came alone in a packet last: tables are sent again and again, ten times a second. */
+  private last: Buffer | null = null;
 
-  /** Whole sections with a right CRC. */
+  /** Whole sections with a right CRC, but for those that were the last ones too. */
   push(payload: Buffer, unitStart: boolean): Buffer[] {
+    if (unitStart && this.isLast(payload)) return [];
+    const found = this.assemble(payload, unitStart);
+    if (found.length === 1 && found[0]) this.last = Buffer.from(found[0]);
+    else if (found.length > 1) this.last = null;
+    return found;
+  }
+
+  private isLast(payload: Buffer): boolean {
+    if (!this.last || payload[0] !== 0 || this.parts.length > 0) return false;
+    const end = 1 + this.last.length;
+    return (payload[end] ?? 0xff) === 0xff && payload.compare(this.last, 0, this.last.length, 1, end) === 0;
+  }
+
+  private assemble(payload: Buffer, unitStart: boolean): Buffer[] {
     const found: Buffer[] = [];
     let rest = payload;
     if (unitStart) {

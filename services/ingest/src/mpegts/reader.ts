@@ -35,8 +35,8 @@ const strides = [188, 192, 204];
 const sync = 0x47;
 /** So many sync bytes in step make a lock; at the end of a short stream fewer do. */
 const lockRun = 5;
-/** Packets of a picture's beginning behind the first: its parameter sets and supplements come before its slices. */
-const headPackets = 7;
+/** Packets of a picture's beginning: its parameter sets and supplements come before its slices. */
+const headPackets = 8;
 const largestPes = 1024 * 1024;
 
 const metadataInPes = 0x15;
@@ -44,7 +44,18 @@ const privatePes = 0x06;
 const registration = 0x05;
 
 /** Types that carry a picture: MPEG-1/2, MPEG-4, H.264, HEVC, VVC, JPEG 2000, AVS, VC-1. */
-const videoTypes = [0x01, 0x02, 0x10, 0x1b, 0x21, 0x24, 0x33, 0x42, 0xd1, 0xd2, 0xea];
+const pictureTypes = [0x01, 0x02, 0x10, 0x1b, 0x21, 0x24, 0x33, 0x42, 0xd1, 0xd2, 0xea];
+
+/** Whether the byte behind a start code (00 00 01) begins a slice. */
+const sliceTests: Partial<Record<number, (byte: number) => boolean>> = {
+  // ISO/IEC 13818-2 table 6-1: slice_start_code.
+  0x01: (byte) => byte >= 0x01 && byte <= 0xaf,
+  0x02: (byte) => byte >= 0x01 && byte <= 0xaf,
+  // H.264 table 7-1 and H.265 table 7-1: VCL NAL unit types.
+  0x1b: (byte) => (byte & 0x1f) >= 1 && (byte & 0x1f) <= 5,
+  0x24: (byte) => ((byte >> 1) & 0x3f) < 32,
+};
+const startCode = 3;
 
 /** Nothing that matters here; pictures, of which only the beginnings are looked at; tables and what may be KLV. */
 const roleVideo = 1;
@@ -72,13 +83,20 @@ export class TransportReader {
   private readonly assemblies = new Map<number, Assembly>();
   /** What is known of each PID; see the roles. */
   private readonly roles = new Uint8Array(8192);
+  /** stream_type of the PIDs that carry pictures. */
+  private readonly videoTypes = new Uint8Array(8192);
   private videoPts: number | null = null;
 
-  private head: { pid: number; pts: number; parts: Buffer[]; left: number } | null = null;
+  /** Beginning of the picture that is on its way, and how many packets are still to be looked at. */
+  private readonly head = Buffer.alloc(headPackets * packetBytes);
+  private headSize = 0;
+  private headLeft = 0;
+  private headPid = 0;
+  private headPts = 0;
 
   /**
    * `onPes` gets each PES packet of each KLV candidate; its payload is its own. `onVideo` gets the first bytes of each
-   * picture that has a PTS.
+   * picture that has a PTS; they are valid until it returns.
    */
   constructor(
     private readonly onPes: (packet: PesPacket) => void,
@@ -161,52 +179,75 @@ export class TransportReader {
     const pid = ((second & 0x1f) << 8) | (bytes[at + 2] ?? 0);
     const role = this.roles[pid];
     if (role === undefined || role === 0) return;
-    if (role === roleVideo && (second & 0x40) === 0 && (this.head?.pid !== pid || this.head.left === 0)) return;
-    const packet = bytes.subarray(at, at + packetBytes);
-    const assembly = this.assemblies.get(pid);
-    const isVideo = role === roleVideo;
-    const assembler = this.sections.get(pid);
+    const unitStart = (second & 0x40) !== 0;
+    if (role === roleVideo && !unitStart && (this.headPid !== pid || this.headLeft === 0)) return;
     // transport_error_indicator: the bytes are known to be wrong.
     if ((second & 0x80) !== 0) return;
-    const fourth = packet[3] ?? 0;
+    const fourth = bytes[at + 3] ?? 0;
     if ((fourth & 0xc0) !== 0) {
       this.report.scrambled++;
       return;
     }
     if ((fourth & 0x10) === 0) return;
     const hasAdaptation = (fourth & 0x20) !== 0;
-    const start = hasAdaptation ? 5 + (packet[4] ?? 0) : 4;
-    if (start >= packetBytes) return;
-    const unitStart = (second & 0x40) !== 0;
-    const payload = packet.subarray(start);
-    if (isVideo) this.lookAtVideo(pid, payload, unitStart);
+    const adaptation = hasAdaptation ? (bytes[at + 4] ?? 0) : 0;
+    const start = at + (hasAdaptation ? 5 + adaptation : 4);
+    const end = at + packetBytes;
+    if (start >= end) return;
+    if (role === roleVideo) {
+      if (unitStart) this.beginPicture(pid, bytes.subarray(start, end));
+      else this.addToHead(bytes, start, end);
+      return;
+    }
+    const payload = bytes.subarray(start, end);
+    const assembler = this.sections.get(pid);
     if (assembler) this.table(pid, assembler.push(payload, unitStart));
+    const assembly = this.assemblies.get(pid);
     if (assembly) {
       // discontinuity_indicator announces a jump of the counter (clause 2.4.3.5).
-      const announced = hasAdaptation && (packet[4] ?? 0) > 0 && ((packet[5] ?? 0) & 0x80) !== 0;
+      const announced = adaptation > 0 && ((bytes[at + 5] ?? 0) & 0x80) !== 0;
       this.collect(assembly, payload, unitStart, fourth & 0x0f, announced);
     }
   }
 
   /** Of each picture the clock, and its first bytes to whoever wants them. */
-  private lookAtVideo(pid: number, payload: Buffer, unitStart: boolean): void {
-    if (unitStart) {
-      const header = parsePes(payload);
-      this.videoPts = header?.pts ?? this.videoPts;
-      if (!this.onVideo || !header || header.pts === null) return;
-      this.giveHead();
-      this.head = { pid, pts: header.pts, parts: [Buffer.from(payload.subarray(header.payload))], left: headPackets };
-    } else if (this.head && this.head.left > 0) {
-      this.head.left--;
-      this.head.parts.push(Buffer.from(payload));
-      if (this.head.left === 0) this.giveHead();
+  private beginPicture(pid: number, payload: Buffer): void {
+    const header = parsePes(payload);
+    this.videoPts = header?.pts ?? this.videoPts;
+    if (!this.onVideo || !header || header.pts === null) return;
+    this.giveHead();
+    this.headPid = pid;
+    this.headPts = header.pts;
+    this.headLeft = headPackets;
+    this.headSize = 0;
+    this.addToHead(payload, header.payload, payload.length);
+  }
+
+  private addToHead(bytes: Buffer, start: number, end: number): void {
+    const from = Math.max(0, this.headSize - startCode);
+    if (start < end) this.headSize += bytes.copy(this.head, this.headSize, start, end);
+    this.headLeft--;
+    if (this.headLeft === 0 || this.hasSlice(from)) this.giveHead();
+  }
+
+  /** Whether the slices begin behind `from`: nothing that stands before them comes after them. */
+  private hasSlice(from: number): boolean {
+    const { head, headSize } = this;
+    const isSlice = sliceTests[this.videoTypes[this.headPid] ?? 0];
+    if (!isSlice) return false;
+    for (let at = from + 2; at + 1 < headSize;) {
+      const byte = head[at] ?? 0;
+      if (byte === 1 && head[at - 1] === 0 && head[at - 2] === 0 && isSlice(head[at + 1] ?? 0)) return true;
+      // No start code ends within three bytes of one that cannot be in it.
+      at += byte > 1 ? 3 : 1;
     }
+    return false;
   }
 
   private giveHead(): void {
-    const { head } = this;
-    this.head = null;
-    if (head) this.onVideo?.(Buffer.concat(head.parts), head.pts);
+    if (this.headSize > 0) this.onVideo?.(this.head.subarray(0, this.headSize), this.headPts);
+    this.headSize = 0;
+    this.headLeft = 0;
   }
 
   private table(pid: number, sections: readonly Buffer[]): void {
@@ -223,7 +264,10 @@ export class TransportReader {
 
   private declare(stream: ElementaryStream): void {
     // A PID that carries tables as well is looked at whole.
-    if (videoTypes.includes(stream.streamType) && this.roles[stream.pid] === 0) this.roles[stream.pid] = roleVideo;
+    if (pictureTypes.includes(stream.streamType) && this.roles[stream.pid] === 0) {
+      this.roles[stream.pid] = roleVideo;
+      this.videoTypes[stream.pid] = stream.streamType;
+    }
     if (this.assemblies.has(stream.pid)) return;
     if (stream.streamType !== metadataInPes && stream.streamType !== privatePes) return;
     const registered = stream.descriptors.some(
