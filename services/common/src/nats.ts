@@ -84,10 +84,25 @@ export async function strandedMessage(connection: NatsConnection): Promise<numbe
   return state.messages > 0 && state.first_seq <= ack_floor.stream_seq ? state.first_seq : null;
 }
 
+/** Whether the stream answers and its consumer does not; false also when nothing does. */
+export async function consumerIsSilent(connection: NatsConnection): Promise<boolean> {
+  try {
+    const manager = await connection.jetstreamManager();
+    await manager.streams.info(stream);
+    return await manager.consumers.info(stream, workers).then(
+      () => false,
+      () => true,
+    );
+  } catch {
+    return false;
+  }
+}
+
 /** Delivers all that lies in the stream anew. What a worker has already comes a second time, and is refused by the book. */
 export async function renewConsumer(connection: NatsConnection): Promise<void> {
   const manager = await connection.jetstreamManager();
-  await manager.consumers.delete(stream, workers);
+  // A consumer without a leader is taken away, but nobody says so: what counts is whether it can be made.
+  await manager.consumers.delete(stream, workers).catch(() => undefined);
   await manager.consumers.add(stream, consumerConfig);
 }
 

@@ -2,9 +2,10 @@
 // live lease is put back on its way from here.
 import { State } from '@sortie/common/gen/sortie/job/v1/job';
 import type { Logger } from '@sortie/common/log';
-import { renewConsumer, ringForWork, strandedMessage, type NatsConnection } from '@sortie/common/nats';
+import { ringForWork, type NatsConnection } from '@sortie/common/nats';
 import { expireLease, type Policy } from './job.js';
 import type { Outbox } from './outbox.js';
+import type { QueueKeeper } from './queue-keeper.js';
 import type { Store } from './store.js';
 
 export interface Reconciler {
@@ -19,24 +20,18 @@ export interface ReconcilerParts {
   outbox: Outbox;
   policy: Policy;
   log: Logger;
-  /** Makes the work queue when it is missing. */
-  ensureQueue: () => Promise<void>;
+  queue: QueueKeeper;
 }
 
 /** Looks after the open jobs every second until stopped. `onChange` is told which jobs have new events. */
 export function startReconciler(
-  { store, nats, outbox, policy, log, ensureQueue }: ReconcilerParts,
+  { store, nats, outbox, policy, log, queue }: ReconcilerParts,
   onChange: (jobId: string, lastSequence: number) => void,
 ): Reconciler {
   let stopped = false;
-  let queueThere = false;
-  let stranded: number | null = null;
   let wake = (): void => undefined;
 
   async function round(): Promise<void> {
-    if (!queueThere) await ensureQueue();
-    queueThere = true;
-    await outbox.flush();
     for (const jobId of await store.expired(new Date())) {
       const job = await store.update(jobId, (record) => {
         const now = new Date();
@@ -46,15 +41,10 @@ export function startReconciler(
       log.warn({ job: jobId, attempt: job.attempts.length, state: State[job.state] }, 'a lease had expired');
       onChange(jobId, job.lastSequence);
     }
+    await queue.look();
+    await outbox.flush();
     // Ringing for a job that is in the queue already is refused by the stream, so this is harmless.
     for (const jobId of await store.waiting(new Date())) await ringForWork(nats, jobId);
-    // Seen twice in a row it is no coincidence.
-    const oldest = await strandedMessage(nats);
-    if (oldest !== null && oldest === stranded) {
-      log.warn({ message: oldest }, 'NATS would never deliver what is in the queue; its consumer is made anew');
-      await renewConsumer(nats);
-    }
-    stranded = oldest;
   }
 
   const loop = (async () => {
@@ -63,8 +53,6 @@ export function startReconciler(
         await round();
       } catch (error) {
         log.warn({ err: error }, 'reconciling failed; it goes on');
-        // A NATS that was set up anew has no queue; what belongs into it is in the book.
-        queueThere = false;
       }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, intervalMs);

@@ -3,12 +3,13 @@ import { isAway, migrate, openDatabase, type Database } from '@sortie/common/dat
 import { JobServiceService } from '@sortie/common/gen/sortie/job/v1/job';
 import { newServer, startServer } from '@sortie/common/grpc';
 import type { Logger } from '@sortie/common/log';
-import { askNats, connectNats, ensureWorkQueue, ringChanged } from '@sortie/common/nats';
+import { askNats, connectNats, ringChanged } from '@sortie/common/nats';
 import { newVitals, type Vitals } from '@sortie/common/vitals';
 import { defaultPolicy, type Policy } from './job.js';
 import { JobMetrics } from './metrics.js';
 import { migrations } from './migrations/index.js';
 import { Outbox } from './outbox.js';
+import { QueueKeeper } from './queue-keeper.js';
 import { startReconciler } from './reconcile.js';
 import { newJobServer } from './server.js';
 import { Store } from './store.js';
@@ -57,14 +58,14 @@ export async function startJobService(
     connectNats(settings.natsUrl, 'sortie-job'),
   ]);
   await migrateWhenThere(database, log);
-  const ensureQueue = (): Promise<void> => ensureWorkQueue(nats, settings.natsReplicas);
+  const queue = new QueueKeeper(nats, settings.natsReplicas ?? 1, log);
   // A cluster that is still coming together has no room for replicas; the reconciler goes on trying.
-  await ensureQueue().catch((error: unknown) => log.warn({ err: error }, 'the work queue cannot be made yet'));
+  await queue.look().catch((error: unknown) => log.warn({ err: error }, 'the work queue cannot be made yet'));
   const metrics = new JobMetrics(registry);
   const store = new Store(database, (change) => metrics.note(change));
   metrics.watchQueue(store, nats);
   const outbox = new Outbox(store, nats, log);
-  const reconciler = startReconciler({ store, nats, outbox, policy, log, ensureQueue }, (jobId, lastSequence) =>
+  const reconciler = startReconciler({ store, nats, outbox, policy, log, queue }, (jobId, lastSequence) =>
     ringChanged(nats, jobId, lastSequence),
   );
   const server = newServer(vitals);

@@ -18,7 +18,7 @@ export interface TestNats {
   stop(): Promise<void>;
 }
 
-const listens = (port: number): Promise<boolean> =>
+export const listens = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connectSocket(port, '127.0.0.1', () => {
       socket.destroy();

@@ -1,0 +1,69 @@
+// The work queue on a cluster of three real nats-servers, each of which goes once.
+import { newLogger } from '@sortie/common/log';
+import { connectNats, nextWork, readWork, ringForWork, type NatsConnection } from '@sortie/common/nats';
+import { startNatsCluster, type TestCluster } from '@sortie/common/testing/nats-cluster';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { QueueKeeper } from './queue-keeper.js';
+
+const it = suite<{ cluster: TestCluster; nats: NatsConnection }>('queue keeper');
+const log = newLogger('test', 'silent');
+
+it.before(async (context) => {
+  context.cluster = await startNatsCluster();
+  context.nats = await connectNats(context.cluster.url, 'test');
+});
+it.after(async ({ cluster, nats }) => {
+  await nats.close();
+  await cluster.stop();
+});
+
+/** Until it does not throw: leaders are elected, the client connects elsewhere, the keeper mends. */
+async function sooner(act: () => Promise<unknown>): Promise<void> {
+  const end = Date.now() + 180_000;
+  for (;;) {
+    try {
+      await act();
+      return;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+}
+
+it('a queue of one server spreads over three, and outlives each of them', async ({ cluster, nats }) => {
+  await sooner(() => new QueueKeeper(nats, 1, log).look());
+  await sooner(() => ringForWork(nats, 'before'));
+  const keeper = new QueueKeeper(nats, 3, log);
+  await sooner(() => keeper.look());
+  const everywhere = async (): Promise<void> => {
+    const { config, cluster: state } = await (await nats.jetstreamManager()).streams.info('SORTIE_JOBS');
+    assert.is(config.num_replicas, 3);
+    assert.equal(
+      state?.replicas?.map(({ current, offline }) => current && !offline),
+      [true, true],
+    );
+  };
+  await sooner(everywhere);
+  const seen = new Set<string>();
+  for (const [index, server] of cluster.servers.entries()) {
+    await server.kill();
+    const name = `without-${index}`;
+    await sooner(() => ringForWork(nats, name));
+    await sooner(async () => {
+      await keeper.look();
+      const message = await nextWork(nats, 1_000);
+      if (message) {
+        seen.add(readWork(message).jobId);
+        await message.ackAck();
+      }
+      assert.ok(seen.has(name));
+    });
+    await server.start();
+    await sooner(everywhere);
+  }
+  assert.equal([...seen].sort(), ['before', 'without-0', 'without-1', 'without-2']);
+});
+
+it.run();
