@@ -152,6 +152,8 @@ const serviceConfig = {
 export const clientOptions = {
   'grpc.max_reconnect_backoff_ms': 1_000,
   'grpc.initial_reconnect_backoff_ms': 100,
+  // When a pod goes, the name soon stands for another one; the library's own patience is half a minute.
+  'grpc.dns_min_time_between_resolutions_ms': 2_000,
   // A machine that vanishes says no goodbye.
   'grpc.keepalive_time_ms': 30_000,
   'grpc.keepalive_timeout_ms': 10_000,
