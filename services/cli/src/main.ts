@@ -171,6 +171,16 @@ const commands: Record<string, (values: Values, words: string[]) => Promise<numb
   },
 };
 
+/** In words what the system only has codes for. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code, path = 'it' } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return `There is no file ${path}.`;
+  if (code === 'EACCES') return `${path} may not be read or written by this user.`;
+  if (code === 'EISDIR') return 'A file is wanted, not a folder.';
+  return error.message;
+}
+
 async function main(): Promise<number> {
   try {
     const { values, positionals } = parse(process.argv.slice(2));
@@ -189,7 +199,7 @@ async function main(): Promise<number> {
       process.stderr.write(`${error.message}\n\n${usage}\n`);
       return 2;
     }
-    process.stderr.write(`sortie: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`sortie: ${messageOf(error)}\n`);
     return error instanceof GatewayError ? 1 : 3;
   }
 }

@@ -64,8 +64,19 @@ export class Rest {
     this.token = token;
   }
 
+  /** As `fetch`; says whom it could not reach. */
+  private async ask(path: string, options: RequestInit): Promise<Response> {
+    try {
+      return await fetch(`${this.gateway}${path}`, options);
+    } catch (error) {
+      const { cause } = error as { cause?: { code?: string } };
+      const reason = cause?.code === undefined ? '' : ` (${cause.code})`;
+      throw new Error(`No gateway answers at ${this.gateway}${reason}; is it running, and is that its address?`, { cause: error }); // prettier-ignore
+    }
+  }
+
   private async post(path: string, form: Record<string, string>): Promise<unknown> {
-    const response = await fetch(`${this.gateway}${path}`, {
+    const response = await this.ask(path, {
       method: 'POST',
       headers: this.token === '' ? {} : { authorization: `Bearer ${this.token}` },
       body: new URLSearchParams({ f: 'json', ...form }),
@@ -141,8 +152,8 @@ export class Rest {
 
   /** The document exactly as it came. */
   async jobText(jobId: string, details: boolean, format = 'json'): Promise<string> {
-    const response = await fetch(
-      `${this.gateway}/arcgis/rest/jobs/job/${encodeURIComponent(jobId)}?f=${format}${details ? '&details=true' : ''}`,
+    const response = await this.ask(
+      `/arcgis/rest/jobs/job/${encodeURIComponent(jobId)}?f=${format}${details ? '&details=true' : ''}`,
       { headers: { authorization: `Bearer ${this.token}` } },
     );
     const text = await response.text();
@@ -161,7 +172,7 @@ export class Rest {
       onChange(job);
       if (job.status !== 'In Progress') return job;
       try {
-        const events = await fetch(`${this.gateway}/arcgis/rest/jobs/job/${encodeURIComponent(jobId)}/events`, {
+        const events = await this.ask(`/arcgis/rest/jobs/job/${encodeURIComponent(jobId)}/events`, {
           headers: { authorization: `Bearer ${this.token}` },
         });
         for await (const chunk of events.body as unknown as AsyncIterable<Uint8Array>) {
