@@ -3,7 +3,7 @@ import { writeLength } from './ber.js';
 import { crc32 } from '../mpegts/psi.js';
 import { runningSum } from './checksum.js';
 import { kinds, type PacketKind } from './labels.js';
-import { writeItem, type Writable } from './write.js';
+import { writeItems, type Writable } from './write.js';
 
 export type Encodable = Writable;
 
@@ -19,7 +19,7 @@ export function encodePacket(
 ): Buffer {
   const { table, sum } = kind;
   if (!table) throw new TypeError(`${kind.name} is not a local set`);
-  const parts = items.map(([tag, value]) => writeItem(table, tag, value));
+  const parts = [writeItems(table, items.map(([tag, value]) => ({ tag, value })))]; // prettier-ignore
   if (sum) parts.push(Buffer.from([1, sums[sum].bytes, ...Buffer.alloc(sums[sum].bytes)]));
   const body = Buffer.concat(parts);
   const packet = Buffer.concat([Buffer.from(kind.label, 'hex'), writeLength(body.length), body]);

@@ -106,6 +106,47 @@ for (const [name, tag, hex, value] of cases) {
   });
 }
 
+test('a track report: its items are numbered sets, with numbers of their own', () => {
+  const packet = decodePacket(
+    encodePacket(
+      [
+        [2, 1_600_000_000_000_000n],
+        [3, uuid],
+        [4, 1],
+        [10, 'tracker'],
+        [11, 6],
+        [12, 'EO Nose'],
+        [13, 2],
+        [101, [{ id: 7, items: [{ tag: 2, value: 409600 }, { tag: 13, value: location(10, 20, 30) }, { tag: 22, value: 12.5 }, { tag: 102, value: [{ tag: 1, value: 'car' }] }] }]],
+        [103, [{ items: [{ tag: 1, value: 5 }] }]],
+      ],
+      kinds.track,
+    ),
+  ); // prettier-ignore
+  assert.is(packet.checksum, 'ok');
+  assert.is(packet.timestamp, 1_600_000_000_000_000);
+  assert.equal(plain(packet.items.filter(({ tag = 0 }) => tag > 2)), {
+    3: uuid, 4: 1, 10: 'tracker', 11: 6, 12: 'EO Nose', 13: 2,
+    101: [{ id: 7, items: { 2: 409600, 13: location(10, 20, 30), 22: 12.5, 102: { 1: 'car' } } }],
+    103: [{ items: { 1: 5 } }],
+  }); // prettier-ignore
+});
+
+test('up to ST 0903.3 numbers are integers over the whole range, there and back', () => {
+  // The examples of ST 0903.3 sections 7.10.11, 7.10.12, 7.11.13 and 7.11.17; a location's parts in the same way.
+  const target = tlv([11, '42aaaa'], [10, '800000'], [12, '8c38'], [17, '80000000c00000008c38']);
+  const bytes = tlv([4, '03'], [11, '11c7'], [12, '0e39'], [101, sized(`01${target}`)]);
+  const rounded = (value: unknown): unknown => JSON.parse(JSON.stringify(plain(value)), (_, one: unknown) => (typeof one === 'number' ? Math.round(one * 100) / 100 : one)) as unknown; // prettier-ignore
+  const item = itemOf(74, bytes);
+  assert.equal(rounded(item.value), {
+    4: 3, 11: 12.5, 12: 10, 101: [{ id: 1, items: { 10: null, 11: 10, 12: 9999.98, 17: location(0, 90, 9999.98) } }],
+  }); // prettier-ignore
+  const definition = itemDefinition(74);
+  assert.is(definition && writeValue(definition.coding, item.value as Writable).toString('hex'), bytes);
+  // The same bytes by a newer version are other numbers.
+  assert.equal(rounded(itemOf(74, tlv([4, '04'], [11, '0640'])).value), { 4: 4, 11: 12.5 });
+});
+
 test('sets in sets end at a depth, and the packet stands', () => {
   let inner = Buffer.from('0305416c706861', 'hex');
   for (let depth = 0; depth < 30; depth++)

@@ -97,6 +97,18 @@ export const imapbField = (size: number, low: number, high: number): Field => {
   };
 };
 
+/** An unsigned integer over the whole range. */
+export const linearField = (size: number, low: number, high: number): Field => {
+  const steps = 2 ** (8 * size) - 1;
+  return {
+    read: (bytes, at, end) =>
+      at + size <= end
+        ? { value: low + (integer(bytes, at, size, false) * (high - low)) / steps, next: at + size }
+        : null,
+    write: (value) => integerBytes(Math.round(((Number(value) - low) / (high - low)) * steps), size),
+  };
+};
+
 /** Two's complement scaled to a limit; the most negative integer means "no value" (ST 0601 section 6). */
 export const symmetricField = (size: number, limit: number): Field => {
   const half = 2 ** (8 * size - 1);

@@ -1,7 +1,7 @@
 // Local sets (SMPTE ST 336, MISB ST 0107): items of a BER-OID tag, a BER length and a value.
 import { readLength, readTag } from './ber.js';
 import { Item } from './item.js';
-import type { Table } from './table.js';
+import { tableFor, type Table } from './table.js';
 
 export interface ReadSet {
   items: Item[];
@@ -17,6 +17,20 @@ export function readItems(
   table: Table | null,
   depth: number,
   oneByteTags = false,
+): ReadSet {
+  const read = walk(bytes, from, end, table, depth, oneByteTags);
+  if (!table?.earlier) return read;
+  const told = tableFor(table, read.items);
+  return told === table ? read : walk(bytes, from, end, told, depth, oneByteTags);
+}
+
+function walk(
+  bytes: Buffer,
+  from: number,
+  end: number,
+  table: Table | null,
+  depth: number,
+  oneByteTags: boolean,
 ): ReadSet {
   const items: Item[] = [];
   const definitions = table?.items;

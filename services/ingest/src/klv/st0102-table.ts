@@ -59,6 +59,11 @@ const universalRows: readonly UniversalRow[] = [
   ['0701200102060000', 'Object Country Coding Method', text],
   ['0701200102010100', 'Object Country Codes', utf16],
   ['0208020700000000', 'Classification Comments', text],
+  ['0103040200000000', 'Stream ID', unsigned(1)],
+  ['0103040300000000', 'Transport Stream ID', unsigned(2)],
+  ['0103060100000000', 'Item Designator ID', raw],
   ['0e01020504000000', 'Version', unsigned(2)],
+  ['0e01040303000000', 'Classifying Country and Releasing Instructions Country Coding Method Version Date', text],
+  ['0e01040304000000', 'Object Country Coding Method Version Date', text],
 ];
 export const securityUniversalTable = universalTableOf('ST 0102', universalRows);

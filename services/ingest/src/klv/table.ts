@@ -16,6 +16,8 @@ export interface Table {
   standard: string;
   /** By tag. */
   items: readonly (Definition | undefined)[];
+  /** How items were written up to a version of the standard, which an item tells. */
+  earlier?: { versionTag: number; last: number; table: Table };
 }
 
 export type Row = readonly [tag: number, name: string, coding: Coding, units?: string];
@@ -27,3 +29,11 @@ export function tableOf(standard: string, rows: readonly Row[]): Table {
 }
 
 export const definitionsOf = (table: Table): Definition[] => table.items.filter((item) => item !== undefined);
+
+/** The table by which a set's items are written: that of the version that they tell. */
+export function tableFor(table: Table, items: readonly { tag?: number | undefined; value?: unknown }[]): Table {
+  const { earlier } = table;
+  if (!earlier) return table;
+  const version = items.find(({ tag }) => tag === earlier.versionTag)?.value;
+  return typeof version === 'number' && version <= earlier.last ? earlier.table : table;
+}

@@ -3,7 +3,7 @@ import { writeLength, writeTag } from './ber.js';
 import type { Coding } from './coding.js';
 import { writePack } from './pack.js';
 import { writeImapb } from './st1201.js';
-import type { Table } from './table.js';
+import { tableFor, type Table } from './table.js';
 import { uuidBytes } from './uuid.js';
 
 /** Bytes stay as they are. Of what a decoder gives, anything may be handed back. */
@@ -106,7 +106,9 @@ export function writeItem(table: Table, tag: number, value: Writable): Buffer {
 }
 
 /** The bytes of a local set, without label and length. Items without a value are left out. */
-export const writeItems = (table: Table, items: readonly WritableItem[]): Buffer =>
-  Buffer.concat(
-    items.flatMap(({ tag, value }) => (tag === undefined || value === undefined ? [] : [writeItem(table, tag, value)])),
+export function writeItems(table: Table, items: readonly WritableItem[]): Buffer {
+  const by = tableFor(table, items);
+  return Buffer.concat(
+    items.flatMap(({ tag, value }) => (tag === undefined || value === undefined ? [] : [writeItem(by, tag, value)])),
   );
+}
