@@ -3,6 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { crc32 } from '../mpegts/psi.js';
 import { ptsDifference } from '../mpegts/pes.js';
+import { runningSum } from './checksum.js';
 import { encodePacket } from './encode.js';
 import { KlvPacket } from './packet.js';
 import { KlvReader, type TimedPacket } from './read.js';
@@ -177,6 +178,73 @@ test('several cells in a PES, and packets in fragments over cells and PES', () =
   assert.equal(numbers(read(split.bytes()).packets), expect(3));
 });
 
+test('cells that are longer than their PES go on in the next ones', () => {
+  const stream = new Stream().tables([[0x15, klvPid]]);
+  const whole = Buffer.concat([cell(packetOf(0)), cell(packetOf(1)), cell(packetOf(2)), cell(packetOf(3))]);
+  const first = cell(packetOf(0)).length;
+  // In the header of none, but in the middle of packets, twice in that of the third.
+  const cuts = [0, 40, first + 20, 2 * first + 30, 2 * first + 50, whole.length];
+  cuts.slice(1).forEach((cut, index) => stream.pes(klvPid, 0xfc, index * 3000, whole.subarray(cuts[index], cut)));
+  const { packets } = read(stream.bytes());
+  assert.equal(numbers(packets), expect(4));
+  assert.equal(packets.map((packet) => packet.pts), [0, 3000, 6000, 12_000]); // prettier-ignore
+  // A length that lies does not make the next cell a part of it.
+  const lying = cell(packetOf(0));
+  lying.writeUInt16BE(lying.readUInt16BE(3) + 9, 3);
+  const after = new Stream()
+    .tables([[0x15, klvPid]])
+    .pes(klvPid, 0xfc, 0, lying)
+    .pes(klvPid, 0xfc, 1, cell(packetOf(1)));
+  assert.equal(numbers(read(after.bytes()).packets), expect(2));
+});
+
+test('a PID that becomes something else, and a map for later', () => {
+  const stream = new Stream().tables([[0x1b, videoPid], [0x15, klvPid]]); // prettier-ignore
+  stream.pes(videoPid, 0xe0, 3000, Buffer.alloc(300)).pes(klvPid, 0xfc, 3000, cell(packetOf(0)));
+  // The two change places.
+  stream.tables([[0x06, videoPid, klva], [0x1b, klvPid]], 1); // prettier-ignore
+  stream.pes(klvPid, 0xe0, 6000, Buffer.alloc(300)).pes(videoPid, 0xbd, null, packetOf(1));
+  const later = new Stream().tables([[0x15, 0x125]]).packets.map((packet) => {
+    // current_next_indicator off, and the CRC made anew.
+    const size = 3 + (packet.readUInt16BE(6) & 0xfff);
+    packet[10] = (packet[10] ?? 0) & 0xfe;
+    packet.writeUInt32BE(crc32(packet.subarray(5, 5 + size - 4)), 5 + size - 4);
+    return packet;
+  });
+  stream.packets.push(...later);
+  stream.pes(0x125, 0xfc, 9000, cell(packetOf(2)));
+  const { packets, reader } = read(stream.bytes());
+  assert.equal(packets.map(({ pid, pts, videoPts }) => [pid, pts, videoPts]), [[klvPid, 3000, 3000], [videoPid, undefined, 6000]]); // prettier-ignore
+  assert.equal(numbers(packets), expect(2));
+  assert.equal(reader.streams.map(({ pid, streamType }) => [pid, streamType]), [[klvPid, 0x15], [videoPid, 0x06]]); // prettier-ignore
+});
+
+test('packets that are sent twice are read once, also those that begin a PES', () => {
+  const stream = sync(4);
+  const twice = Buffer.concat(stream.packets.flatMap((packet) => [packet, packet]));
+  const { packets, reader } = read(twice);
+  assert.equal(numbers(packets), expect(4));
+  assert.is(reader.report.transport?.continuityErrors, 0);
+});
+
+test('a lost PES does not join the pieces before and behind it', () => {
+  const stream = new Stream().tables([[0x06, klvPid, klva]]);
+  const whole = packetOf(0);
+  for (const [from, to] of [
+    [0, 20],
+    [20, 30],
+    [30, whole.length],
+  ] as const)
+    // prettier-ignore
+    stream.pes(klvPid, 0xbd, null, whole.subarray(from, to));
+  stream.pes(klvPid, 0xbd, null, packetOf(1));
+  stream.packets.splice(3, 1);
+  const { packets, reader } = read(stream.bytes());
+  assert.equal(numbers(packets), [['ok', 1]]);
+  assert.is(reader.report.transport?.continuityErrors, 1);
+  assert.is(reader.report.truncated, 1);
+});
+
 test('a map that comes late and changes, and two KLV PIDs', () => {
   const stream = new Stream().tables([[0x1b, videoPid]]);
   stream.pes(videoPid, 0xe0, 0, Buffer.alloc(500));
@@ -263,6 +331,28 @@ test('raw packets between junk, with lengths in any form', () => {
   );
   assert.is(reader.report.truncated, 1);
   assert.is(reader.report.junkBytes, 34);
+});
+
+test('a damaged length costs its packet, not those that it reaches over', () => {
+  const all = Array.from({ length: 12 }, (_, index) => packetOf(index));
+  // 0x2b and so on become 0x82 with the two bytes behind it: 512 and more.
+  const damaged = Buffer.concat(all);
+  damaged[(all[0]?.length ?? 0) + 16] = 0x82;
+  const reader = new KlvReader('klv');
+  const packets = [...reader.push(damaged), ...reader.end()];
+  assert.equal(packets.map(({ packet }) => (packet.timestamp as number) - 1_700_000_000_000_000), [0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]); // prettier-ignore
+  assert.is(reader.report.truncated, 1);
+  assert.is(reader.report.junkBytes, all[1]?.length);
+});
+
+test('vendors’ tags in one byte are found also where the other reading comes to an end', () => {
+  // Read as BER-OID: tag 1409 with a length of 4, which takes the checksum in.
+  const body = Buffer.concat([Buffer.from('02080000000000000001', 'hex'), Buffer.from('8b0104', 'hex'), Buffer.from('0102', 'hex')]); // prettier-ignore
+  const packet = Buffer.concat([packetOf(0).subarray(0, 16), Buffer.from([body.length + 2]), body, Buffer.alloc(2)]);
+  packet.writeUInt16BE(runningSum(packet, 0, packet.length - 2), packet.length - 2);
+  const [found] = new KlvReader('klv').push(packet);
+  assert.is(found?.packet.checksum, 'ok');
+  assert.equal(found?.packet.items.map(({ tag, hex }) => [tag, hex]).slice(1, 2), [[0x8b, '04']]);
 });
 
 test('damage of any kind is survived', () => {

@@ -34,6 +34,8 @@ export class CarriageReader {
   /** Jumps of the cells' sequence numbers. */
   sequenceErrors = 0;
   private cells: boolean | null = null;
+  /** Bytes of the last cell that its PES did not hold: they come in the next one. */
+  private cellLeft = 0;
   private sequence: number | null = null;
   private began: Clock = { pts: null, videoPts: null };
 
@@ -46,6 +48,7 @@ export class CarriageReader {
 
   /** There was loss, or this is the end: what waits is not completed any more. */
   lose(): FramedPacket[] {
+    this.cellLeft = 0;
     return this.framer.flush().map((bytes) => ({ bytes, ...this.began }));
   }
 
@@ -57,6 +60,7 @@ export class CarriageReader {
   }
 
   private pushBare(payload: Buffer, clock: Clock): FramedPacket[] {
+    this.cellLeft = 0;
     // A key at the beginning while a packet waits: the rest of that one was lost.
     const lost = this.framer.waiting && startsPacket(payload, 0) ? this.lose() : [];
     return [...lost, ...this.frame(payload, clock)];
@@ -64,21 +68,34 @@ export class CarriageReader {
 
   private pushCells(payload: Buffer, clock: Clock): FramedPacket[] {
     const found: FramedPacket[] = [];
-    let at = 0;
+    let at = this.restOfCell(payload);
+    if (at > 0) found.push(...this.frame(payload.subarray(0, at), clock));
     while (at + cellHeader <= payload.length) {
       const sequence = payload[at + 1] ?? 0;
       if (this.sequence !== null && sequence !== ((this.sequence + 1) & 0xff)) this.sequenceErrors++;
       this.sequence = sequence;
       // cell_fragment_indication: 3 whole, 2 first, 0 middle, 1 last.
       const fragment = (payload[at + 2] ?? 0) >> 6;
-      const end = Math.min(at + cellHeader + payload.readUInt16BE(at + 3), payload.length);
+      const promised = at + cellHeader + payload.readUInt16BE(at + 3);
+      const end = Math.min(promised, payload.length);
       if ((fragment === 3 || fragment === 2) && this.framer.waiting && startsPacket(payload, at + cellHeader)) {
         found.push(...this.lose());
       }
       found.push(...this.frame(payload.subarray(at + cellHeader, end), clock));
+      this.cellLeft = promised - end;
       at = end;
     }
     return found;
+  }
+
+  /** How many bytes at the beginning still belong to the last cell; none where new cells begin, whatever that one said. */
+  private restOfCell(payload: Buffer): number {
+    const { cellLeft } = this;
+    this.cellLeft = 0;
+    if (cellLeft === 0 || startsPacket(payload, cellHeader) || isCellChain(payload)) return 0;
+    const end = Math.min(cellLeft, payload.length);
+    this.cellLeft = cellLeft - end;
+    return end;
   }
 
   /** The first packet that comes out began when the framer last was empty; those after it begin here. */

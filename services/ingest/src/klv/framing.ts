@@ -12,20 +12,26 @@ export interface FramingReport {
   truncated: number;
 }
 
-const nothing = Buffer.alloc(0);
-
 export class Framer {
   readonly report: FramingReport = { junkBytes: 0, truncated: 0 };
-  private pending: Buffer = nothing;
+  /** The beginning of a packet, in the pieces in which it came, and how many bytes there must be to look again. */
+  private parts: Buffer[] = [];
+  private size = 0;
+  private wanted = 0;
 
   /** Whether the beginning of a packet waits for its end. */
   get waiting(): boolean {
-    return this.pending.length > 0;
+    return this.size > 0;
   }
 
-  /** Takes bytes and gives the packets that are whole now, in order. They share the bytes. */
+  /** Takes bytes and gives the packets that are whole now, in order. They share the bytes, which must not change. */
   push(bytes: Buffer): Buffer[] {
-    const all = this.pending.length > 0 ? Buffer.concat([this.pending, bytes]) : bytes;
+    if (this.size + bytes.length < this.wanted) {
+      this.keep(bytes);
+      return [];
+    }
+    const all = this.size > 0 ? Buffer.concat([...this.parts, bytes]) : bytes;
+    this.forget();
     const packets: Buffer[] = [];
     let at = 0;
     for (;;) {
@@ -40,9 +46,20 @@ export class Framer {
       const length = readLength(all, at + labelBytes, all.length);
       const end = length ? length.next + length.value : Infinity;
       if (length && end - at <= longestPacket) {
-        if (end > all.length) break;
-        packets.push(all.subarray(at, end));
-        at = end;
+        if (end > all.length) {
+          this.wanted = end - at;
+          break;
+        }
+        const packet = all.subarray(at, end);
+        const next = swallowed(packet);
+        if (next === null) {
+          packets.push(packet);
+          at = end;
+        } else {
+          this.report.truncated++;
+          this.report.junkBytes += next;
+          at += next;
+        }
       } else if (all.length - at <= labelBytes || lengthIsCut(all, at + labelBytes, all.length)) break;
       else {
         // A key with a length that cannot be: look for the next one behind it.
@@ -50,8 +67,20 @@ export class Framer {
         at += labelStart.length;
       }
     }
-    this.pending = at === all.length ? nothing : Buffer.from(all.subarray(at));
+    // A copy: what waits must not keep the whole of a large piece.
+    if (at < all.length) this.keep(Buffer.from(all.subarray(at)));
     return packets;
+  }
+
+  private keep(bytes: Buffer): void {
+    this.parts.push(bytes);
+    this.size += bytes.length;
+  }
+
+  private forget(): void {
+    this.parts = [];
+    this.size = 0;
+    this.wanted = 0;
   }
 
   /**
@@ -59,8 +88,8 @@ export class Framer {
    * length, are found still, in one pass.
    */
   flush(): Buffer[] {
-    const { pending } = this;
-    this.pending = nothing;
+    const pending = Buffer.concat(this.parts);
+    this.forget();
     if (pending.length < labelStart.length) {
       this.report.junkBytes += pending.length;
       return [];
@@ -79,6 +108,17 @@ export class Framer {
     this.report.junkBytes += pending.length - used;
     return packets;
   }
+}
+
+/**
+ * A damaged length may reach over the packets behind it: where the next one of the same kind begins, if so. Sets that end
+ * as they should, on item 1 (a running sum), are not looked through.
+ */
+function swallowed(packet: Buffer): number | null {
+  const end = packet.length;
+  if (packet[end - 4] === 1 && packet[end - 3] === 2) return null;
+  const next = packet.indexOf(packet.subarray(0, labelBytes), labelBytes);
+  return next < 0 ? null : next;
 }
 
 function keyPrefixAtEnd(bytes: Buffer, from: number): number {

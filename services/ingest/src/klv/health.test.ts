@@ -57,9 +57,11 @@ test('UTC is told only where leap seconds are', () => {
 
 test('each packet has its UTC from the first leap seconds on', () => {
   const telemetry = new Telemetry([{ mediaTime: 0, pts90k: 0 }]);
-  const bad = timed(2, [[2, stamp], [136, 99]], (bytes) => (bytes[bytes.length - 6] = (bytes[bytes.length - 6] ?? 0) ^ 1)); // prettier-ignore
-  const told = [at(0), at(1, [136, 37]), bad, at(60, [5, 90])].map((packet) => telemetry.add(packet).utcCorrected);
-  assert.equal(told, [undefined, '2023-11-14T22:12:44Z', undefined, '2023-11-14T22:13:43Z']);
+  const flipped = (place: number): TimedPacket =>
+    timed(2, [[2, stamp], [136, 99]], (bytes) => (bytes[bytes.length - place] = (bytes[bytes.length - place] ?? 0) ^ 1)); // prettier-ignore
+  // A wrong sum; and a length in front of which everything can be read, but no sum any more.
+  const told = [at(0), at(1, [136, 37]), flipped(5), flipped(6), at(60, [5, 90])].map((packet) => telemetry.add(packet).utcCorrected); // prettier-ignore
+  assert.equal(told, [undefined, '2023-11-14T22:12:44Z', undefined, undefined, '2023-11-14T22:13:43Z']);
 });
 
 test('checksums, damage, lengths off the standard, and what nobody knows', () => {

@@ -180,7 +180,7 @@ export class HealthReport {
   private readonly markings: Record<string, number> = {};
   private readonly clocks = new Map<string, StreamClock>();
   private packetsWithout = 0;
-  private damaged = 0;
+  private unreadable = 0;
   private duplicates = 0;
   private outOfOrder = 0;
   readonly utc = new UtcClock();
@@ -194,11 +194,11 @@ export class HealthReport {
     if (converted !== undefined) this.converted[converted] = (this.converted[converted] ?? 0) + 1;
     if (packet.checksum) this.checksums[packet.checksum]++;
     this.timeRules[timeRule] = (this.timeRules[timeRule] ?? 0) + 1;
-    if (packet.error !== undefined) this.damaged++;
+    if (packet.error !== undefined) this.unreadable++;
     if (pid !== undefined) this.perPid.set(pid, (this.perPid.get(pid) ?? 0) + 1);
     this.count(packet.items);
     // What is damaged may tell wrong times and places; one flipped bit would stretch the extent over the world.
-    if (packet.checksum === 'bad') return;
+    if (packet.damaged) return;
     this.clock(timed, time, timeRule);
     const uas = packet.kind === 'ST0601 UAS LS';
     if (uas) this.read(packet.items);
@@ -304,7 +304,7 @@ export class HealthReport {
       kinds: this.kinds,
       converted: this.converted,
       checksums: this.checksums,
-      damaged: this.damaged,
+      damaged: this.unreadable,
       versions: this.versions,
       time: {
         rules: this.timeRules,

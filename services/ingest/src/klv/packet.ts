@@ -31,6 +31,11 @@ export class KlvPacket {
     return this.timestamp === undefined ? undefined : utcOf(this.timestamp);
   }
 
+  /** Nothing in it can be relied on: its checksum is wrong, or it ends unreadably and no checksum vouches for the rest. */
+  get damaged(): boolean {
+    return this.checksum === 'bad' || (this.error !== undefined && this.checksum !== 'ok');
+  }
+
   /** The last of several counts. */
   item(tag: number): Item | undefined {
     return this.items.findLast((item) => item.tag === tag);
@@ -107,10 +112,14 @@ export function decodePacket(bytes: Buffer): KlvPacket {
   let read = universal
     ? readUniversal(bytes, length.next, universal)
     : readItems(bytes, length.next, bytes.length, table, 0);
-  if (!read.whole) read = (universal ? null : vendorReading(bytes, length.next, kind)) ?? read;
+  let checksum = sum ? checksumOf(bytes, read.items, sum) : undefined;
+  if (!read.whole || (sum && checksum !== 'ok')) {
+    const vendor = vendorReading(bytes, length.next, kind);
+    if (vendor) [read, checksum] = [vendor, 'ok'];
+  }
   packet.items = read.items;
+  packet.checksum = checksum;
   if (!read.whole) packet.error = `unreadable after ${read.items.length} items`;
-  if (sum) packet.checksum = checksumOf(bytes, read.items, sum);
   if (kind === kinds.uas) distrustUnknown(read.items);
   if (timed.has(kind)) {
     for (const item of read.items) {

@@ -65,6 +65,9 @@ export class KlvReader {
               if (!carriage) this.carriages.set(pes.stream.pid, (carriage = new CarriageReader()));
               for (const packet of carriage.push(pes)) this.add(packet, pes.stream.pid);
             },
+            (pid) => {
+              for (const packet of this.carriages.get(pid)?.lose() ?? []) this.add(packet, pid);
+            },
             (head, pts) => this.lookForTime(head, pts),
           );
   }

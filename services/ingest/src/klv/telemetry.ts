@@ -32,7 +32,7 @@ export class Telemetry {
   add(timed: TimedPacket): Moment {
     const { packet } = timed;
     const when = this.timeline.timeOf(timed);
-    if (packet.checksum === 'bad' || when.time === null || !aboutSensor.includes(packet.kind)) {
+    if (packet.damaged || when.time === null || !aboutSensor.includes(packet.kind)) {
       this.health.add(timed, when, nowhere, []);
       return { when, utcCorrected: undefined, held: null };
     }

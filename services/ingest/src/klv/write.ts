@@ -27,6 +27,14 @@ function integerBytes(value: bigint, length: number): Buffer {
   return bytes;
 }
 
+/** As few bytes as hold it, within what the coding allows. */
+function shortestInteger(value: bigint, { kind, length, longest }: Coding & { kind: 'unsigned' | 'signed' }): Buffer {
+  const asInteger = kind === 'unsigned' ? BigInt.asUintN : BigInt.asIntN;
+  let bytes = length;
+  while (bytes < longest && asInteger(8 * bytes, value) !== value) bytes++;
+  return integerBytes(value, bytes);
+}
+
 const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
 
 function elementBytes(
@@ -45,7 +53,7 @@ export function writeValue(coding: Coding, value: Writable): Buffer {
   switch (coding.kind) {
     case 'unsigned':
     case 'signed':
-      return integerBytes(BigInt(value as number), Math.max(coding.length, coding.longest));
+      return shortestInteger(BigInt(value as number), coding);
     case 'linear': {
       const steps = 2 ** (coding.length * 8) - 1;
       const whole = Math.round(((Number(value) - coding.low) / (coding.high - coding.low)) * steps);

@@ -76,10 +76,13 @@ export class SectionAssembler {
   }
 }
 
+/** current_next_indicator: what comes later says so, and does not hold yet. */
+const isCurrent = (section: Buffer): boolean => ((section[5] ?? 0) & 1) === 1;
+
 /** PIDs of the program maps of a program association section (clause 2.4.4.3). */
 export function parsePat(section: Buffer): number[] {
   const pids: number[] = [];
-  if (section[0] !== 0x00) return pids;
+  if (section[0] !== 0x00 || !isCurrent(section)) return pids;
   for (let at = 8; at + 4 <= section.length - 4; at += 4) {
     const program = section.readUInt16BE(at);
     if (program !== 0) pids.push(section.readUInt16BE(at + 2) & 0x1fff);
@@ -90,7 +93,7 @@ export function parsePat(section: Buffer): number[] {
 /** Streams of a program map section (clause 2.4.4.8); empty for a table of another kind. */
 export function parsePmt(section: Buffer): ElementaryStream[] {
   const streams: ElementaryStream[] = [];
-  if (section[0] !== 0x02 || section.length < 16) return streams;
+  if (section[0] !== 0x02 || section.length < 16 || !isCurrent(section)) return streams;
   const end = section.length - 4;
   let at = 12 + (section.readUInt16BE(10) & 0xfff);
   while (at + 5 <= end) {

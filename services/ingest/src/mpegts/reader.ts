@@ -95,11 +95,13 @@ export class TransportReader {
   private headPts = 0;
 
   /**
-   * `onPes` gets each PES packet of each KLV candidate; its payload is its own. `onVideo` gets the first bytes of each
-   * picture that has a PTS; they are valid until it returns.
+   * `onPes` gets each PES packet of each KLV candidate; its payload is its own. `onLoss` hears of packets of a candidate
+   * that are missing between two of its PES packets. `onVideo` gets the first bytes of each picture that has a PTS; they are
+   * valid until it returns.
    */
   constructor(
     private readonly onPes: (packet: PesPacket) => void,
+    private readonly onLoss?: (pid: number) => void,
     private readonly onVideo?: (head: Buffer, pts: number) => void,
   ) {
     this.roles[0] = roleOther;
@@ -262,21 +264,29 @@ export class TransportReader {
     }
   }
 
+  /** What a PID carries, when it is new or has become something else. */
   private declare(stream: ElementaryStream): void {
-    // A PID that carries tables as well is looked at whole.
-    if (pictureTypes.includes(stream.streamType) && this.roles[stream.pid] === 0) {
-      this.roles[stream.pid] = roleVideo;
-      this.videoTypes[stream.pid] = stream.streamType;
+    const { pid, streamType } = stream;
+    const before = this.assemblies.get(pid);
+    if (before?.stream.streamType === streamType) return;
+    if (before) {
+      this.finish(before, false);
+      this.assemblies.delete(pid);
+      this.roles[pid] = 0;
     }
-    if (this.assemblies.has(stream.pid)) return;
-    if (stream.streamType !== metadataInPes && stream.streamType !== privatePes) return;
+    // A PID that carries tables as well is looked at whole.
+    if (pictureTypes.includes(streamType) && this.roles[pid] === 0) {
+      this.roles[pid] = roleVideo;
+      this.videoTypes[pid] = streamType;
+    }
+    if (streamType !== metadataInPes && streamType !== privatePes) return;
     const registered = stream.descriptors.some(
       ({ tag, data }) => tag === registration && data.toString('latin1', 0, 4) === 'KLVA',
     );
-    const klv: KlvStream = { ...stream, declared: registered || stream.streamType === metadataInPes };
-    this.report.streams.push(klv);
-    this.roles[stream.pid] = roleOther;
-    this.assemblies.set(stream.pid, {
+    const klv: KlvStream = { ...stream, declared: registered || streamType === metadataInPes };
+    this.report.streams = [...this.report.streams.filter((one) => one.pid !== pid), klv];
+    this.roles[pid] = roleOther;
+    this.assemblies.set(pid, {
       stream: klv,
       store: Buffer.alloc(firstStore),
       size: 0,
@@ -288,12 +298,15 @@ export class TransportReader {
   }
 
   private collect(assembly: Assembly, payload: Buffer, unitStart: boolean, counter: number, announced: boolean): void {
-    if (assembly.counter === counter && !unitStart) return; // sent twice (clause 2.4.3.3)
+    // Sent twice (clause 2.4.3.3).
+    if (assembly.counter === counter && (!unitStart || payload.compare(assembly.store, 0, payload.length) === 0))
+      return;
     const expected = assembly.counter === null ? counter : (assembly.counter + 1) & 0x0f;
     assembly.counter = counter;
     if (counter !== expected && !announced) {
       this.report.continuityErrors++;
-      this.finish(assembly, true);
+      if (assembly.started) this.finish(assembly, true);
+      else this.onLoss?.(assembly.stream.pid);
     }
     if (unitStart) {
       this.finish(assembly, false);
