@@ -49,7 +49,7 @@ test('the sample flight: every packet, its time, and corners that fit the frame 
       const { packet, pts } = timed;
       assert.is(packet.checksum, 'ok');
       assert.is((pts ?? 0) - (first?.pts ?? 0), index * 9000);
-      const { corners, frameCenter } = placesOf(packet.kind, new State().update(packet, 0));
+      const { corners, frameCenter } = placesOf(new State().update(packet, 0));
       for (const axis of [0, 1] as const) {
         const mean = (corners ?? []).reduce((sum, corner) => sum + corner[axis], 0) / 4;
         assert.ok(Math.abs(mean - (frameCenter?.[axis] ?? 0)) < 1e-6);

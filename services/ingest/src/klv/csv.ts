@@ -47,7 +47,7 @@ export const csvLine = (time: number, utc: string | undefined, state: State, pla
   line([
     Math.round(time * 1000) / 1000,
     utc,
-    ...columns.map(([, tags]) => tags.map((tag) => state.item(tag)?.value).find((value) => value !== undefined)),
+    ...columns.map(([, tags]) => tags.map((tag) => state.value(tag)).find((value) => value !== undefined)),
     places.frameCenter?.[1],
     places.frameCenter?.[0],
     places.frameCenter?.[2],

@@ -10,11 +10,11 @@ import { State } from './state.js';
 const packet = (...items: Parameters<typeof encodePacket>[0][number][]): KlvPacket => decodePacket(encodePacket(items));
 
 type Items = Parameters<typeof encodePacket>[0][number][];
-const placesAt = (...items: Items): Places => placesOf('ST0601 UAS LS', new State().update(packet(...items), 0));
+const placesAt = (...items: Items): Places => placesOf(new State().update(packet(...items), 0));
 
 test('a cue is one line of JSON that WebVTT takes as it is', () => {
   const told = packet([2, 1n], [3, 'a --> b <i>&amp;\n'], [13, 46.5], [14, 7.5]);
-  const text = cueText(new State().update(told, 0), placesOf(told.kind, new State().update(told, 0)));
+  const text = cueText(new State().update(told, 0), placesOf(new State().update(told, 0)));
   assert.not.match(text, /-->|[<>&\n]/);
   const { source, data } = JSON.parse(text) as {
     source: string;
@@ -31,7 +31,7 @@ test('a cue is one line of JSON that WebVTT takes as it is', () => {
 
 test('security is a set of its own, in numbers and in words', () => {
   const told = new State().update(packet([13, 46.5], [48, [{ tag: 1, value: 5 }]]), 0);
-  const { data } = JSON.parse(cueText(told, placesOf('ST0601 UAS LS', told))) as { data: object[] };
+  const { data } = JSON.parse(cueText(told, placesOf(told))) as { data: object[] };
   assert.equal(data[1], {
     tagId: 20_000,
     name: 'SecurityLocalMetadataSet',
@@ -42,7 +42,7 @@ test('security is a set of its own, in numbers and in words', () => {
 test('values that are sent only when they change hold until they are replaced, taken back, or too old', () => {
   const state = new State();
   const tags = (time: number, ...items: Parameters<typeof encodePacket>[0][number][]): unknown[] =>
-    state.update(packet(...items), time).items.map((item) => item.tag);
+    state.update(packet(...items), time).entries.map(({ tag }) => tag);
   assert.equal(tags(0, [3, 'M'], [5, 90]), [3, 5]);
   assert.equal(tags(1, [5, 91]), [3, 5]);
   assert.equal(tags(2, [5, Buffer.alloc(0)]), [3]);

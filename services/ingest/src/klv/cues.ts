@@ -1,8 +1,10 @@
 // Telemetry as a WebVTT rendition whose cues are JSON, the form in which Esri's JavaScript client reads it: sets by tag id,
 // 10000 and more for ST 0601, 20000 and more for ST 0102, 9xxxx for what is computed.
 import { targetDuration } from '../hls/media-playlist.js';
+import { continuous } from './antimeridian.js';
 import { Item } from './item.js';
 import type { Places, Position } from './geometry.js';
+import { itemDefinition } from './st0601-table.js';
 import type { State } from './state.js';
 
 export interface Cue {
@@ -49,17 +51,17 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
 }
 
-const entryOf = (base: number, { tag = 0, name = '', value, meaning }: Item): Entry => ({
+const entryOf = (base: number, tag: number, name: string | undefined, item: Item, value: unknown): Entry => ({
   tagId: base + tag,
-  name: name === '' ? `Item${tag}` : entryName(name),
+  name: name === undefined ? `Item${tag}` : entryName(name),
   value: plain(value),
-  ...(meaning === undefined ? {} : { meaning }),
+  ...(item.meaning === undefined ? {} : { meaning: item.meaning }),
 });
 
 /** What holds at a moment. Items of ST 0102 are a set of their own. */
-export function cueText({ items, security }: Pick<State, 'items' | 'security'>, places: Places): string {
-  const value = items.flatMap((item) =>
-    item.tag === undefined || item.tag === securityItem ? [] : [entryOf(uasSet, item)],
+export function cueText({ entries, security }: Pick<State, 'entries' | 'security'>, places: Places): string {
+  const value = entries.flatMap(({ tag, item, value: one }) =>
+    tag === securityItem ? [] : [entryOf(uasSet, tag, itemDefinition(tag)?.name, item, one)],
   );
   if (places.frameCenter) {
     const [longitude, latitude] = places.frameCenter;
@@ -71,7 +73,7 @@ export function cueText({ items, security }: Pick<State, 'items' | 'security'>, 
       value.push({ tagId: firstCorner + 2 * index, name: `CornerLatitudePoint${index + 1}`, value: latitude });
       value.push({ tagId: firstCorner + 2 * index + 1, name: `CornerLongitudePoint${index + 1}`, value: longitude });
     });
-    const ring = places.corners.map(([x, y]) => [x, y]);
+    const ring = continuous(places.corners).map(([x, y]) => [x, y]);
     const rings = [[...ring, ring[0]]];
     value.push({ tagId: frameOutline, name: 'FrameOutline', value: { geometry: { rings, spatialReference } } });
   }
@@ -82,7 +84,7 @@ export function cueText({ items, security }: Pick<State, 'items' | 'security'>, 
     data.push({
       tagId: securitySet,
       name: 'SecurityLocalMetadataSet',
-      value: security.map((item) => entryOf(securitySet, item)),
+      value: security.map((item) => entryOf(securitySet, item.tag ?? 0, item.name, item, item.value)),
     });
   return vttJson({ source: 'EsriVideoServer', data });
 }

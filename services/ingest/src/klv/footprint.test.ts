@@ -92,7 +92,7 @@ test('a state without corners gets computed ones, and by them its frame centre',
     decodePacket(encodePacket([[2, 1n], [5, 0], [6, 0], [7, 0], [13, 46], [14, 7], [15, 2000], [16, 60], [17, 40], [18, 0], [19, -90], [20, 0]])), // prettier-ignore
     0,
   );
-  const places = placesOf('ST0601 UAS LS', state);
+  const places = placesOf(state);
   assert.is(places.cornersRule, 'computed');
   near([places.frameCenter?.[0] ?? 0, places.frameCenter?.[1] ?? 0], [7, 46], 1e-6);
   const half = 2000 * Math.tan(Math.PI / 6);

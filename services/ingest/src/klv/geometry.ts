@@ -1,11 +1,12 @@
 // Places that a state tells of, WGS 84 degrees and metres, by the preferences between items.
+import { normal } from './antimeridian.js';
 import { footprintOf, type Footprint } from './footprint.js';
 import type { State } from './state.js';
 
 export type Position = [longitude: number, latitude: number, height?: number];
 
 /** `computed`: from position, attitude and field of view; `horizon`: so too, and the picture reaches above the horizon. */
-export type CornersRule = 'full' | 'offset' | 'legacy' | 'computed' | 'horizon';
+export type CornersRule = 'full' | 'offset' | 'computed' | 'horizon';
 
 export interface Places {
   sensor: Position | null;
@@ -35,14 +36,25 @@ const points = [0, 1, 2, 3];
 const usualAspect = 16 / 9;
 
 /** Ellipsoid heights before the altitude above mean sea level, the longer before the shorter. */
-const sensorHeight = (state: Numbers): number | null => state.number(104) ?? state.number(75) ?? state.number(15);
+const ellipsoidHeight = (state: Numbers): number | null => state.number(104) ?? state.number(75);
+const sensorHeight = (state: Numbers): number | null => ellipsoidHeight(state) ?? state.number(15);
 const groundHeight = (state: Numbers): number | null => state.number(78) ?? state.number(25);
+
+/** Of sensor and ground: both above the ellipsoid or both above the sea where both are told so, for the two lie apart. */
+function heights(state: Numbers): { height: number | null; ground: number } {
+  const height = ellipsoidHeight(state);
+  const ground = state.number(78);
+  const [altitude, elevation] = [state.number(15), state.number(25)];
+  if ((height === null || ground === null) && altitude !== null && elevation !== null)
+    return { height: altitude, ground: elevation };
+  return { height: height ?? altitude, ground: ground ?? elevation ?? 0 };
+}
 
 function computed(state: Numbers): Footprint | null {
   const needed = {
     latitude: state.number(13),
     longitude: state.number(14),
-    height: sensorHeight(state),
+    ...heights(state),
     heading: state.number(5),
     pitch: state.number(90) ?? state.number(6),
     roll: state.number(91) ?? state.number(7),
@@ -50,7 +62,7 @@ function computed(state: Numbers): Footprint | null {
     elevation: state.number(19),
     horizontal: state.number(16),
   };
-  const { latitude, longitude, height, heading, pitch, roll, azimuth, elevation, horizontal } = needed;
+  const { latitude, longitude, height, ground, heading, pitch, roll, azimuth, elevation, horizontal } = needed;
   if (latitude === null || longitude === null || height === null || heading === null || pitch === null || roll === null || azimuth === null || elevation === null || horizontal === null) return null; // prettier-ignore
   const half = Math.tan((horizontal * Math.PI) / 360);
   return footprintOf({
@@ -65,11 +77,11 @@ function computed(state: Numbers): Footprint | null {
     rotation: state.number(20) ?? 0,
     horizontal,
     vertical: state.number(17) ?? (Math.atan(half / usualAspect) * 360) / Math.PI,
-    ground: groundHeight(state) ?? 0,
+    ground,
   });
 }
 
-function uasPlaces(state: Numbers): Places {
+export function placesOf(state: Numbers): Places {
   const sensor = position(state.number(13), state.number(14), sensorHeight(state));
   const frameCenter = position(state.number(23), state.number(24), groundHeight(state));
   const full = four(points.map((point) => position(state.number(82 + 2 * point), state.number(83 + 2 * point), null)));
@@ -80,7 +92,7 @@ function uasPlaces(state: Numbers): Places {
       points.map((point) => {
         const north = state.number(26 + 2 * point);
         const east = state.number(27 + 2 * point);
-        return north === null || east === null ? null : position(latitude + north, longitude + east, null);
+        return north === null || east === null ? null : position(latitude + north, normal(longitude + east), null);
       }),
     );
     if (offsets) return { sensor, frameCenter, corners: offsets, cornersRule: 'offset' };
@@ -95,47 +107,14 @@ function uasPlaces(state: Numbers): Places {
   };
 }
 
-function predatorPlaces(state: Numbers): Places {
-  const corners = four(
-    points.map((point) =>
-      position(
-        state.number(`Corner Latitude Point ${point + 1}`),
-        state.number(`Corner Longitude Point ${point + 1}`),
-        null,
-      ),
-    ),
-  );
-  return {
-    sensor: position(
-      state.number('Device Latitude'),
-      state.number('Device Longitude'),
-      state.number('Device Altitude'),
-    ),
-    frameCenter: position(
-      state.number('Frame Center Latitude'),
-      state.number('Frame Center Longitude'),
-      state.number('Frame Center Elevation'),
-    ),
-    corners,
-    cornersRule: corners && 'legacy',
-  };
-}
-
-/** `kind`: of the packets that the state was made of. */
-export function placesOf(kind: string, state: Numbers): Places {
-  if (kind === 'ST0601 UAS LS') return uasPlaces(state);
-  if (kind === 'EG0104 Predator US') return predatorPlaces(state);
-  return nowhere;
-}
-
 /** What a map, and a footprint, need (Esri's rules for full-motion video), and by which items they are told. */
 export const needs = {
   map: [
-    ['Precision Time Stamp', [2, 'Time Stamp']],
-    ['Sensor Latitude', [13, 'Device Latitude']],
-    ['Sensor Longitude', [14, 'Device Longitude']],
-    ['Frame Center Latitude', [23, 'Frame Center Latitude']],
-    ['Frame Center Longitude', [24, 'Frame Center Longitude']],
+    ['Precision Time Stamp', [2]],
+    ['Sensor Latitude', [13]],
+    ['Sensor Longitude', [14]],
+    ['Frame Center Latitude', [23]],
+    ['Frame Center Longitude', [24]],
   ],
   footprint: [
     ['Precision Time Stamp', [2]],
@@ -150,4 +129,4 @@ export const needs = {
     ['Sensor Relative Elevation Angle', [19]],
     ['Sensor Relative Roll Angle', [20]],
   ],
-} as const satisfies Record<string, readonly (readonly [string, readonly (number | string)[]])[]>;
+} as const satisfies Record<string, readonly (readonly [string, readonly number[]])[]>;

@@ -6,7 +6,7 @@ import { decodePacket } from './packet.js';
 import type { ReadReport, TimedPacket } from './read.js';
 import { distanceFrom, Simplifier } from './simplify.js';
 import { Telemetry } from './telemetry.js';
-import { ringOf } from './track.js';
+import { areaOf } from './track.js';
 
 const stamp = 1_700_000_000_000_000;
 const reading: ReadReport = { transport: null, junkBytes: 0, truncated: 0, sequenceErrors: 0, videoTimes: null };
@@ -74,6 +74,12 @@ test('checksums, damage, lengths off the standard, and what nobody knows', () =>
   assert.equal(found.versions, { '17': 1 });
 });
 
+test('a flight over the antimeridian has an extent that goes on beyond 180 degrees', () => {
+  const found = reportOf(...[179.5, 179.9, -179.8].map((longitude, index) => at(index, [13, -17], [14, longitude])));
+  assert.ok(Math.abs((found.extent?.xmin ?? 0) - 179.5) < 1e-6, JSON.stringify(found.extent));
+  assert.ok(Math.abs((found.extent?.xmax ?? 0) - 180.2) < 1e-6, JSON.stringify(found.extent));
+});
+
 test('what a map and a footprint need, and lack', () => {
   const little = reportOf(at(0, [13, 46], [14, 7]));
   assert.equal(little.map, { possible: false, missing: ['Frame Center Latitude', 'Frame Center Longitude'] });
@@ -138,7 +144,7 @@ test('rings are closed and run against the clock, whatever way the corners came'
     ],
   ] as [number, number][][]) {
     // prettier-ignore
-    const ring = ringOf(corners);
+    const [ring = []] = areaOf(corners).coordinates as number[][][];
     assert.equal(ring[0], ring.at(-1));
     const area = ring.slice(1).reduce((sum, [x = 0, y = 0], index) => sum + ((ring[index]?.[0] ?? 0) * y - x * (ring[index]?.[1] ?? 0)), 0); // prettier-ignore
     assert.ok(area > 0);

@@ -1,11 +1,13 @@
 // The health report: what a layer's telemetry comes to, and how far it can be trusted. Memory stays the same however long
 // the flight.
 import type { Extent } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import { nearest } from './antimeridian.js';
 import { needs, type CornersRule, type Places } from './geometry.js';
 import type { Item } from './item.js';
 import type { ChecksumState } from './packet.js';
 import type { ReadReport, TimedPacket, VideoTimes } from './read.js';
 import { classifications } from './st0102-table.js';
+import { tagOf } from './state.js';
 import type { MediaTime, TimeRule } from './time.js';
 import { UtcClock } from './time.js';
 
@@ -179,6 +181,8 @@ export class HealthReport {
   private readonly corners: Partial<Record<CornersRule, number>> = {};
   private readonly markings: Record<string, number> = {};
   private readonly clocks = new Map<string, StreamClock>();
+  /** Tags of ST 0601 that had a value. */
+  private readonly told = new Set<number>();
   private packetsWithout = 0;
   private unreadable = 0;
   private duplicates = 0;
@@ -211,7 +215,9 @@ export class HealthReport {
     for (const [x, y] of seen) this.widen(x, y);
   }
 
-  private widen(x: number, y: number): void {
+  /** Over the antimeridian it goes on beyond 180 degrees, as Esri's extents do. */
+  private widen(longitude: number, y: number): void {
+    const x = this.extent ? nearest(longitude, (this.extent.xmin + this.extent.xmax) / 2) : longitude;
     const { xmin, ymin, xmax, ymax } = this.extent ?? { xmin: x, ymin: y, xmax: x, ymax: y };
     this.extent = {
       xmin: Math.min(xmin, x),
@@ -230,6 +236,8 @@ export class HealthReport {
       }
       const entry = (this.items[key] ??= { name: item.definition.name, packets: 0, unusualLength: 0, noValue: 0 });
       entry.packets++;
+      const tag = tagOf(item);
+      if (tag !== undefined && item.value !== null) this.told.add(tag);
       if (item.note === 'unusual length') entry.unusualLength++;
       if (item.value === null) entry.noValue++;
     }
@@ -273,11 +281,7 @@ export class HealthReport {
 
   /** Of every packet one value at least must have come. */
   private need(of: keyof typeof needs): { possible: boolean; missing: string[] } {
-    const known = (key: number | string): boolean => {
-      const entry = this.items[String(key)];
-      return entry !== undefined && entry.packets > entry.noValue;
-    };
-    const missing = needs[of].filter(([, keys]) => !keys.some(known)).map(([name]) => name);
+    const missing = needs[of].filter(([, tags]) => !tags.some((tag) => this.told.has(tag))).map(([name]) => name);
     return { possible: missing.length === 0, missing };
   }
 

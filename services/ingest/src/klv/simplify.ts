@@ -1,10 +1,6 @@
 // A line with fewer points, none of which left out lies farther from it than the tolerance. One pass, bounded memory.
+import { nearest, type LinePoint } from './antimeridian.js';
 import type { Position } from './geometry.js';
-
-export interface LinePoint {
-  position: Position;
-  time: number;
-}
 
 const metersPerDegree = 111_320;
 /** So many points at most wait for the next one that is kept: time stays linear. */
@@ -14,8 +10,7 @@ const longestWindow = 256;
 export function distanceFrom(point: Position, a: Position, b: Position): number {
   const across = metersPerDegree * Math.cos((a[1] * Math.PI) / 180);
   const flat = ([x, y, z = 0]: Position): [number, number, number] => [
-    // The short way about the Earth.
-    (((((x - a[0] + 540) % 360) + 360) % 360) - 180) * across,
+    (nearest(x, a[0]) - a[0]) * across,
     (y - a[1]) * metersPerDegree,
     z - (a[2] ?? 0),
   ];

@@ -1,43 +1,59 @@
 // What holds at a moment: slowly changing items are sent only now and then (report on change), so the last value counts
-// until it is replaced, taken back, or too old.
-import type { Item } from './item.js';
+// until it is replaced, taken back, or too old. Items of EG 0104 count as those of ST 0601 that say the same.
+import type { Item, Value } from './item.js';
 import type { KlvPacket } from './packet.js';
 import type { TimedPacket } from './read.js';
 
 /** How long a value holds that is sent only when it changes (practice of ST 0902), seconds. */
 export const holdSeconds = 30;
 
+const heading = 5;
 const security = 48;
 
-/** Items by tag in local sets, by name in universal ones. */
-export type Key = number | string;
+interface Held {
+  item: Item;
+  value: Value;
+  time: number;
+}
 
-const isNested = (item: Item): boolean => Array.isArray(item.value);
+/** What a state knows of one item of ST 0601. */
+export interface Entry {
+  tag: number;
+  item: Item;
+  value: Value;
+}
+
+/** By which an item of a universal set is known in ST 0601, where it is. */
+export const tagOf = (item: Item): number | undefined => item.tag ?? item.definition?.same;
+
+/** Headings are from 0 to 360 in ST 0601; in EG 0104 they may be negative. */
+const valueAs = (tag: number, value: Value): Value =>
+  tag === heading && typeof value === 'number' && value < 0 ? value + 360 : value;
 
 export class State {
-  private readonly held = new Map<Key, { item: Item; time: number }>();
-  private readonly marking = new Map<number, { item: Item; time: number }>();
+  private readonly held = new Map<number, Held>();
+  private readonly marking = new Map<number, Held>();
 
   /** The last of several items with one tag counts; security sets that come in parts are put together. */
   update(packet: KlvPacket, time: number): this {
     for (const item of packet.items) {
-      const key = item.tag ?? item.name;
-      if (key === undefined || key === 1) continue;
-      if (item.value === undefined || item.value === null) this.held.delete(key);
-      else this.held.set(key, { item, time });
-      if ((key === security || key === 'Security Local Set') && isNested(item))
-        for (const part of item.value as readonly Item[])
-          if (part.tag !== undefined) this.marking.set(part.tag, { item: part, time });
+      const tag = tagOf(item);
+      if (tag === undefined || tag === 1) continue;
+      const { value } = item;
+      if (value === undefined || value === null) this.held.delete(tag);
+      else this.held.set(tag, { item, value: valueAs(tag, value), time });
+      if (tag === security && Array.isArray(value))
+        for (const part of value as readonly Item[])
+          if (part.tag !== undefined) this.marking.set(part.tag, { item: part, value: part.value ?? null, time });
     }
-    for (const map of [this.held, this.marking] as Map<Key, { item: Item; time: number }>[])
-      for (const [key, { time: since }] of map) if (Math.abs(time - since) > holdSeconds) map.delete(key);
+    for (const map of [this.held, this.marking])
+      for (const [tag, { time: since }] of map) if (Math.abs(time - since) > holdSeconds) map.delete(tag);
     return this;
   }
 
   /** In the order of their tags. */
-  get items(): Item[] {
-    const order = (key: Key): number => (typeof key === 'number' ? key : 0);
-    return [...this.held].sort(([a], [b]) => order(a) - order(b)).map(([, { item }]) => item);
+  get entries(): Entry[] {
+    return [...this.held].sort(([a], [b]) => a - b).map(([tag, { item, value }]) => ({ tag, item, value }));
   }
 
   /** Items of ST 0102. */
@@ -45,12 +61,12 @@ export class State {
     return [...this.marking].sort(([a], [b]) => a - b).map(([, { item }]) => item);
   }
 
-  item(key: Key): Item | undefined {
-    return this.held.get(key)?.item;
+  value(tag: number): Value | undefined {
+    return this.held.get(tag)?.value;
   }
 
-  number(key: Key): number | null {
-    const value = this.held.get(key)?.item.value;
+  number(tag: number): number | null {
+    const value = this.value(tag);
     return typeof value === 'number' ? value : null;
   }
 }

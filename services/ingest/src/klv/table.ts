@@ -7,6 +7,8 @@ export interface Definition {
   name: string;
   coding: Coding;
   units: string;
+  /** Of an item of a universal set: the tag of the item of ST 0601 that says the same. */
+  same?: number;
   /** Gives an item its value. */
   read: Reader;
 }

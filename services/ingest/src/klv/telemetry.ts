@@ -37,7 +37,7 @@ export class Telemetry {
       return { when, utcCorrected: undefined, held: null };
     }
     const state = this.states.of(timed).update(packet, when.time);
-    const places = placesOf(packet.kind, state);
+    const places = placesOf(state);
     this.health.add(timed, when, places, state.security);
     this.track.add(places, when.time);
     return { when, utcCorrected: this.corrected(packet), held: { state, places, time: when.time } };

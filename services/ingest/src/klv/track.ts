@@ -1,7 +1,8 @@
 // The flight as GeoJSON (RFC 7946): where the sensor was, where it looked, and what it saw; simplified, for maps. The full
 // one is a feature for each packet.
-import type { Places } from './geometry.js';
-import { Simplifier, type LinePoint } from './simplify.js';
+import { cutArea, cutLine, type LinePoint } from './antimeridian.js';
+import type { Places, Position } from './geometry.js';
+import { Simplifier } from './simplify.js';
 
 /** Metres; doubled as often as a line has more points than this. */
 const firstTolerance = 1;
@@ -31,20 +32,21 @@ class Line {
     const { points } = this.simplifier;
     const [first] = points;
     if (!first) return null;
-    const coordinates = points.map(({ position }) => position);
-    const geometry =
-      points.length === 1 ? { type: 'Point', coordinates: first.position } : { type: 'LineString', coordinates };
-    const times = points.map(({ time }) => rounded(time));
-    return {
-      type: 'Feature',
-      geometry,
-      properties: { name, packets: this.seen, toleranceMeters: this.tolerance, times },
-    };
+    const lines = cutLine(points);
+    const coordinates = lines.map((line) => line.map(({ position }) => position));
+    const times = lines.map((line) => line.map(({ time }) => rounded(time)));
+    const properties = { name, packets: this.seen, toleranceMeters: this.tolerance };
+    if (points.length === 1)
+      return { type: 'Feature', geometry: { type: 'Point', coordinates: first.position }, properties: { ...properties, times: times[0] } }; // prettier-ignore
+    // Times are nested as coordinates are.
+    return lines.length === 1
+      ? { type: 'Feature', geometry: { type: 'LineString', coordinates: coordinates[0] }, properties: { ...properties, times: times[0] } } // prettier-ignore
+      : { type: 'Feature', geometry: { type: 'MultiLineString', coordinates }, properties: { ...properties, times } };
   }
 }
 
 /** First and last point of a ring are the same, and it runs against the clock (RFC 7946 section 3.1.6). */
-export function ringOf(corners: NonNullable<Places['corners']>): number[][] {
+function ringOf(corners: readonly Position[]): number[][] {
   const ring = corners.map(([x, y]) => [x, y]);
   const doubleArea = ring.reduce((sum, [x = 0, y = 0], index) => {
     const [nextX = 0, nextY = 0] = ring[(index + 1) % ring.length] ?? [];
@@ -54,10 +56,18 @@ export function ringOf(corners: NonNullable<Places['corners']>): number[][] {
   return [...ring, ring[0] ?? []];
 }
 
+/** In several parts where it crosses the antimeridian. */
+export function areaOf(corners: readonly Position[]): { type: string; coordinates: unknown } {
+  const polygons = cutArea(corners).map((part) => [ringOf(part)]);
+  return polygons.length === 1
+    ? { type: 'Polygon', coordinates: polygons[0] }
+    : { type: 'MultiPolygon', coordinates: polygons };
+}
+
 const footprintFeature = (places: Places, time: number): object | null =>
   places.corners && {
     type: 'Feature',
-    geometry: { type: 'Polygon', coordinates: [ringOf(places.corners)] },
+    geometry: areaOf(places.corners),
     properties: { name: 'footprint', time: rounded(time), rule: places.cornersRule },
   };
 
@@ -67,7 +77,7 @@ export function fullFeature(places: Places, time: number, properties: object): o
   const geometries = [
     ...(sensor ? [{ type: 'Point', coordinates: sensor }] : []),
     ...(frameCenter ? [{ type: 'Point', coordinates: frameCenter }] : []),
-    ...(corners ? [{ type: 'Polygon', coordinates: [ringOf(corners)] }] : []),
+    ...(corners ? [areaOf(corners)] : []),
   ];
   if (geometries.length === 0) return null;
   const is = { sensor: sensor !== null, frameCenter: frameCenter !== null, corners: places.cornersRule };

@@ -13,14 +13,15 @@ export interface UniversalTable {
   items: ReadonlyMap<string, Definition>;
 }
 
-export type UniversalRow = readonly [designator: string, name: string, coding: Coding, units?: string];
+/** `same`: the tag of the item of ST 0601 that says the same. */
+export type UniversalRow = readonly [designator: string, name: string, coding: Coding, units?: string, same?: number];
 
 export const universalTableOf = (standard: string, rows: readonly UniversalRow[]): UniversalTable => ({
   standard,
   items: new Map(
-    rows.map(([designator, name, coding, units = '']) => [
+    rows.map(([designator, name, coding, units = '', same]) => [
       designator,
-      { tag: -1, name, coding, units, read: readerOf(coding) },
+      { tag: -1, name, coding, units, read: readerOf(coding), ...(same === undefined ? {} : { same }) },
     ]),
   ),
 });

@@ -87,7 +87,7 @@ export async function extractKlv(
     if (!held) continue;
     const { state, places, time } = held;
     const { utc } = timed.packet;
-    if (state.items.length > 0) {
+    if (state.entries.length > 0) {
       // One voice tells the moment: the video's own telemetry, else the first sidecar's.
       const voice = timed.converted ?? 'video';
       speaker ??= voice;
