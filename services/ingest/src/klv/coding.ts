@@ -16,8 +16,8 @@ export type Coding =
   | { kind: 'symmetric'; length: number; limit: number }
   /** ST 1201 IMAPB(low, high, length found). */
   | { kind: 'imapb'; longest: number; low: number; high: number }
-  /** IEEE 754, 4 or 8 bytes. */
-  | { kind: 'float' }
+  /** IEEE 754: 4 or 8 bytes, as they come; `length` when written. */
+  | { kind: 'float'; length: 4 | 8 }
   /** UTF-8. */
   | { kind: 'text' }
   /** UTF-16BE by the standard, ASCII in the field (ST 0102 item 13). */
@@ -42,7 +42,8 @@ export const signed = (length: number, longest = length): Coding => ({ kind: 'si
 export const linear = (length: number, low: number, high: number): Coding => ({ kind: 'linear', length, low, high });
 export const symmetric = (length: number, limit: number): Coding => ({ kind: 'symmetric', length, limit });
 export const imapb = (longest: number, low: number, high: number): Coding => ({ kind: 'imapb', longest, low, high });
-export const float: Coding = { kind: 'float' };
+export const float: Coding = { kind: 'float', length: 8 };
+export const float4: Coding = { kind: 'float', length: 4 };
 export const text: Coding = { kind: 'text' };
 export const utf16: Coding = { kind: 'utf16' };
 export const uuid: Coding = { kind: 'uuid' };

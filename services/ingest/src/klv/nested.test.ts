@@ -176,7 +176,7 @@ test('a bad pack or set costs itself alone', () => {
   }
 });
 
-test('sets that stand alone: moving targets with their sum, a terminal with its CRC, a legacy set', () => {
+test('sets that stand alone: moving targets with their sum, a terminal with its CRC', () => {
   const targets = encodePacket([[2, 5n], [3, 'System'], [101, [{ id: 7, items: [{ tag: 5, value: 80 }] }]]], kinds.vmti); // prettier-ignore
   const packet = decodePacket(targets);
   assert.is(packet.kind, 'ST0903 VMTI LS');

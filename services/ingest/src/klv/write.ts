@@ -72,8 +72,9 @@ export function writeValue(coding: Coding, value: Writable): Buffer {
       return writeImapb(Number(value), coding.low, coding.high, length);
     }
     case 'float': {
-      const bytes = Buffer.alloc(8);
-      bytes.writeDoubleBE(Number(value));
+      const bytes = Buffer.alloc(coding.length);
+      if (coding.length === 4) bytes.writeFloatBE(Number(value));
+      else bytes.writeDoubleBE(Number(value));
       return bytes;
     }
     case 'text':
