@@ -22,15 +22,33 @@ export class FileReader {
     }
     return this.window.subarray(at - this.at, at - this.at + length);
   }
+
+  /** So too, without what stands around: for places far apart. */
+  async peek(at: number, length: number): Promise<Buffer> {
+    if (at >= this.at && at + length <= this.at + this.window.length) return this.read(at, length);
+    const wanted = Math.max(0, Math.min(length, this.size - at));
+    const { buffer, bytesRead } = await this.file.read(Buffer.alloc(wanted), 0, wanted, at);
+    return buffer.subarray(0, bytesRead);
+  }
 }
 
-/** One sample of a track that is neither picture nor sound. */
+/** One sample of a track of metadata, or the first bytes of one of a track of pictures. */
 export interface Sample {
   track: number;
+  picture: boolean;
   bytes: Buffer;
   /** On the container's clock, seconds. */
   time: number;
 }
+
+/** What a reader of samples is to give; it may be changed while it reads. */
+export interface Wanted {
+  /** Beginnings of pictures, too. */
+  pictures: boolean;
+}
+
+/** Of a picture: parameter sets and supplements come before its slices. */
+export const pictureBytes = 1504;
 
 /** A sample longer than this is no telemetry. */
 export const longestSample = 1024 * 1024;

@@ -1,6 +1,6 @@
 // Tracks of timed metadata in MP4 and MOV files (ISO/IEC 14496-12): what they hold is decided by their samples. Bounded: only
-// headers and the samples of such tracks are read.
-import { longestSample, type FileReader, type Sample } from './file.js';
+// headers, the samples of such tracks, and the beginnings of pictures are read.
+import { longestSample, pictureBytes, type FileReader, type Sample, type Wanted } from './file.js';
 import { boxesIn, child, mostBoxes, type Box } from './isobmff-box.js';
 import { fragmentSamples, trackDefaults, type TrackDefaults } from './isobmff-fragment.js';
 
@@ -13,6 +13,7 @@ export interface Place {
 
 interface Track {
   id: number;
+  picture: boolean;
   timescale: number;
   /** Ticks of the media at which the presentation begins (edit list, clause 8.6.6). */
   begin: number;
@@ -28,7 +29,8 @@ interface Movie {
 const largestMovieBox = 256 * 1024 * 1024;
 /** Of one track: a flight of a day at 100 packets a second. Tables can promise more than any file holds. */
 const mostSamples = 10_000_000;
-const mediaHandlers = ['vide', 'soun', 'hint', 'tmcd', 'text', 'subt', 'sbtl', 'auxv', 'pict'];
+const pictureHandler = 'vide';
+const mediaHandlers = ['soun', 'hint', 'tmcd', 'text', 'subt', 'sbtl', 'auxv', 'pict'];
 
 /** A table of full box: count, then rows of so many 32-bit numbers; no more rows than there are bytes. */
 function table(
@@ -47,7 +49,8 @@ function parseTrack(bytes: Buffer, trak: Box, movieScale: number): Track | null 
   const hdlr = child(bytes, trak, 'mdia', 'hdlr');
   const stbl = child(bytes, trak, 'mdia', 'minf', 'stbl');
   if (!tkhd || !mdhd || !hdlr || !stbl || hdlr.end - hdlr.start < 12 || mdhd.end - mdhd.start < 24) return null;
-  if (mediaHandlers.includes(bytes.toString('latin1', hdlr.start + 8, hdlr.start + 12))) return null;
+  const handler = bytes.toString('latin1', hdlr.start + 8, hdlr.start + 12);
+  if (mediaHandlers.includes(handler)) return null;
   const long = bytes[mdhd.start] === 1;
   const timescale = bytes.readUInt32BE(mdhd.start + (long ? 20 : 12));
   const id = bytes.readUInt32BE(tkhd.start + (bytes[tkhd.start] === 1 ? 20 : 12));
@@ -88,7 +91,13 @@ function parseTrack(bytes: Buffer, trak: Box, movieScale: number): Track | null 
       }
     }
   };
-  return { id, timescale, begin: editOf(bytes, trak, timescale, movieScale), samples };
+  return {
+    id,
+    picture: handler === pictureHandler,
+    timescale,
+    begin: editOf(bytes, trak, timescale, movieScale),
+    samples,
+  };
 }
 
 /** Of the first edits: empty ones move the track back, the first real one says where it begins. */
@@ -110,12 +119,14 @@ function editOf(bytes: Buffer, trak: Box, timescale: number, movieScale: number)
 }
 
 /**
- * Samples of all tracks that are neither picture, sound nor text: track by track, and then fragment by fragment (clause
- * 8.8) where there are any.
+ * Samples of all tracks that are neither sound nor text: track by track, and then fragment by fragment (clause 8.8) where
+ * there are any. Of pictures the first bytes, as long as they are wanted.
  */
-export async function* isobmffSamples(file: FileReader): AsyncGenerator<Sample> {
+export async function* isobmffSamples(file: FileReader, wanted: Wanted): AsyncGenerator<Sample> {
   let movie: Movie | null = null;
   const clocks = new Map<number, number>();
+  const isWanted = (track: Track | undefined): track is Track =>
+    track !== undefined && (!track.picture || wanted.pictures);
   for (let at = 0, count = 0; at + 8 <= file.size && count < mostBoxes; count++) {
     const head = Buffer.from(await file.read(at, 16));
     if (head.length < 8) return;
@@ -124,19 +135,22 @@ export async function* isobmffSamples(file: FileReader): AsyncGenerator<Sample> 
     const size = long ? Number(head.readBigUInt64BE(8)) : short === 0 ? file.size - at : short;
     if (size < 8 || at + size > file.size) return;
     const type = head.toString('latin1', 4, 8);
-    if ((type === 'moov' && !movie) || (type === 'moof' && movie && movie.tracks.size > 0)) {
+    if ((type === 'moov' && !movie) || (type === 'moof' && movie && [...movie.tracks.values()].some(isWanted))) {
       if (size > largestMovieBox) return;
       const bytes = Buffer.from(await file.read(at, size));
       const box: Box = { type, start: long ? 16 : 8, end: bytes.length };
       if (movie) {
         for (const { track: id, ...place } of fragmentSamples(bytes, box, at, movie.defaults, clocks)) {
           const track = movie.tracks.get(id);
-          if (track) yield* sampleAt(file, track, place);
+          if (isWanted(track)) yield* sampleAt(file, track, place);
         }
       } else {
         movie = parseMovie(bytes, box);
         for (const track of movie.tracks.values())
-          for (const place of track.samples()) yield* sampleAt(file, track, place);
+          for (const place of track.samples()) {
+            if (!isWanted(track)) break;
+            yield* sampleAt(file, track, place);
+          }
         if (movie.defaults.size === 0) return;
       }
     }
@@ -156,7 +170,8 @@ function parseMovie(bytes: Buffer, moov: Box): Movie {
 }
 
 async function* sampleAt(file: FileReader, track: Track, { at, size, ticks }: Place): AsyncGenerator<Sample> {
-  if (size === 0 || size > longestSample || at + size > file.size) return;
-  const bytes = Buffer.from(await file.read(at, size));
-  yield { track: track.id, bytes, time: (ticks - track.begin) / track.timescale };
+  const { id, picture, begin, timescale } = track;
+  if (size === 0 || at + size > file.size || (!picture && size > longestSample)) return;
+  const bytes = picture ? await file.peek(at, Math.min(size, pictureBytes)) : Buffer.from(await file.read(at, size));
+  yield { track: id, picture, bytes, time: (ticks - begin) / timescale };
 }

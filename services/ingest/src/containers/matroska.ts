@@ -1,6 +1,6 @@
 // Tracks of metadata in Matroska files (RFC 9559): what they hold is decided by their blocks. Bounded: payloads of pictures
 // and sound are stepped over.
-import { longestSample, type FileReader, type Sample } from './file.js';
+import { longestSample, pictureBytes, type FileReader, type Sample, type Wanted } from './file.js';
 
 const id = {
   segment: 0x18538067,
@@ -19,8 +19,9 @@ const id = {
 
 /** Elements that are entered; all others are values, or stepped over. */
 const masters: readonly number[] = [id.segment, id.info, id.tracks, id.trackEntry, id.cluster, id.blockGroup];
-/** Track types (RFC 9559 section 5.1.4.1.3): 1 picture, 2 sound. */
-const pictureOrSound = [1, 2];
+/** Track types (RFC 9559 section 5.1.4.1.3). */
+const pictureType = 1;
+const soundType = 2;
 const longestHead = 12;
 const unknownSize = Infinity;
 
@@ -56,11 +57,11 @@ function laceHead(bytes: Buffer, flags: number): number {
 }
 
 /**
- * Blocks of all tracks that are neither picture nor sound, in the order of the file. The frames of a laced block come as
- * one sample: they begin together, and what reads packets needs no borders.
+ * Blocks of all tracks but sound, in the order of the file; of pictures the first bytes, as long as they are wanted. The
+ * frames of a laced block come as one sample: they begin together, and what reads packets needs no borders.
  */
-export async function* matroskaSamples(file: FileReader): AsyncGenerator<Sample> {
-  const wanted = new Set<number>();
+export async function* matroskaSamples(file: FileReader, wanted: Wanted): AsyncGenerator<Sample> {
+  const tracks = new Map<number, { picture: boolean }>();
   let scale = 1_000_000;
   let cluster = 0;
   let entry = { number: 0, type: 0 };
@@ -82,11 +83,18 @@ export async function* matroskaSamples(file: FileReader): AsyncGenerator<Sample>
     if (name.value === id.simpleBlock || name.value === id.block) {
       const blockHead = Buffer.from(await file.read(start, Math.min(longestHead, size.value)));
       const track = readVint(blockHead, 0, false);
-      if (track && wanted.has(track.value) && blockHead.length >= track.length + 3 && size.value <= longestSample) {
+      const known = track && tracks.get(track.value);
+      if (known && blockHead.length >= track.length + 3) {
+        const { picture } = known;
         const time = ((cluster + blockHead.readInt16BE(track.length)) * scale) / 1e9;
-        const bytes = Buffer.from(await file.read(start + track.length + 3, size.value - track.length - 3));
-        const head = laceHead(bytes, blockHead[track.length + 2] ?? 0);
-        yield { track: track.value, bytes: bytes.subarray(head), time };
+        const [from, length] = [start + track.length + 3, size.value - track.length - 3];
+        if (picture && wanted.pictures)
+          yield { track: track.value, picture, bytes: await file.peek(from, Math.min(length, pictureBytes)), time };
+        else if (!picture && size.value <= longestSample) {
+          const bytes = Buffer.from(await file.read(from, length));
+          const head = laceHead(bytes, blockHead[track.length + 2] ?? 0);
+          yield { track: track.value, picture, bytes: bytes.subarray(head), time };
+        }
       }
     } else if (short && name.value === id.timestampScale) scale = readNumber(await file.read(start, size.value));
     else if (short && name.value === id.timestamp) cluster = readNumber(await file.read(start, size.value));
@@ -94,7 +102,8 @@ export async function* matroskaSamples(file: FileReader): AsyncGenerator<Sample>
       const value = readNumber(await file.read(start, size.value));
       if (name.value === id.trackNumber) entry.number = value;
       else entry.type = value;
-      if (entry.number > 0 && entry.type > 0 && !pictureOrSound.includes(entry.type)) wanted.add(entry.number);
+      if (entry.number > 0 && entry.type > 0 && entry.type !== soundType)
+        tracks.set(entry.number, { picture: entry.type === pictureType });
     }
     at = end;
   }

@@ -4,7 +4,7 @@ import { TransportReader, type KlvStream, type TransportReport } from '../mpegts
 import { CarriageReader, type FramedPacket } from './carriage.js';
 import { Framer } from './framing.js';
 import { decodePacket, type KlvPacket } from './packet.js';
-import { videoTimeOf, type VideoTime } from './st0604.js';
+import { VideoClock, type VideoTimes } from './st0604.js';
 
 export type KlvContainer = 'mpegts' | 'klv';
 
@@ -34,18 +34,6 @@ export interface ReadReport {
   videoTimes: VideoTimes | null;
 }
 
-export interface VideoTimes {
-  /** Pictures with a stamp. */
-  pictures: number;
-  precision: VideoTime['precision'];
-  /** Microseconds since 1970 on the MISP time scale. */
-  first: number;
-  last: number;
-  /** Pictures whose clock was not locked to its reference, and that say that it had jumped. */
-  unlocked: number;
-  jumps: number;
-}
-
 /** Gives packets as bytes come in. */
 export class KlvReader {
   private readonly carriages = new Map<number, CarriageReader>();
@@ -68,7 +56,7 @@ export class KlvReader {
             (pid) => {
               for (const packet of this.carriages.get(pid)?.lose() ?? []) this.add(packet, pid);
             },
-            (head, pts) => this.lookForTime(head, pts),
+            (head) => this.videoClock.look(head),
           );
   }
 
@@ -99,12 +87,12 @@ export class KlvReader {
       junkBytes: framers.reduce((sum, framer) => sum + framer.report.junkBytes, 0),
       truncated: framers.reduce((sum, framer) => sum + framer.report.truncated, 0),
       sequenceErrors: [...this.carriages.values()].reduce((sum, carriage) => sum + carriage.sequenceErrors, 0),
-      videoTimes: this.videoTimes,
+      videoTimes: this.videoClock.times,
     };
   }
 
   private readonly found = new Set<number>();
-  private videoTimes: VideoTimes | null = null;
+  private readonly videoClock = new VideoClock();
 
   private add({ bytes, pts, videoPts }: FramedPacket, pid: number | null): void {
     const packet: TimedPacket = { packet: decodePacket(bytes), bytes, i: this.count };
@@ -119,18 +107,6 @@ export class KlvReader {
       if (videoPts !== null) packet.videoPts = videoPts;
     }
     this.ready.push(packet);
-  }
-
-  private lookForTime(head: Buffer, pts: number): void {
-    const found = videoTimeOf(head, pts);
-    if (!found) return;
-    const { timestamp, precision, unlocked, jumped } = found;
-    const microseconds = Number(precision === 'nanoseconds' ? timestamp / 1000n : timestamp);
-    this.videoTimes ??= { pictures: 0, precision, first: microseconds, last: microseconds, unlocked: 0, jumps: 0 };
-    this.videoTimes.pictures++;
-    this.videoTimes.last = microseconds;
-    this.videoTimes.unlocked += Number(unlocked);
-    this.videoTimes.jumps += Number(jumped);
   }
 
   private isDeclared(pid: number): boolean {

@@ -1,12 +1,13 @@
 // The telemetry in a file, whatever its container: packets in its order, and then how the reading went.
 import { open } from 'node:fs/promises';
-import { FileReader, type Sample } from '../containers/file.js';
+import { FileReader, type Sample, type Wanted } from '../containers/file.js';
 import { isobmffSamples } from '../containers/isobmff.js';
 import { matroskaSamples } from '../containers/matroska.js';
 import { Framer } from './framing.js';
 import { startsWithLabel } from './label.js';
 import { decodePacket } from './packet.js';
 import { KlvReader, readKlvFile, type ReadReport, type TimedPacket } from './read.js';
+import { VideoClock } from './st0604.js';
 
 export type Container = 'mpegts' | 'klv' | 'isobmff' | 'matroska';
 
@@ -24,6 +25,7 @@ const clockWrap = 2 ** 33;
 export class TelemetrySource {
   private readonly reader: KlvReader | null;
   private readonly framers = new Map<number, Framer>();
+  private readonly videoClock = new VideoClock();
 
   constructor(
     private readonly path: string,
@@ -45,11 +47,11 @@ export class TelemetrySource {
       junkBytes: reports.reduce((sum, { junkBytes }) => sum + junkBytes, 0),
       truncated: reports.reduce((sum, { truncated }) => sum + truncated, 0),
       sequenceErrors: 0,
-      videoTimes: null,
+      videoTimes: this.videoClock.times,
     };
   }
 
-  /** `bytes` limits how much of a stream is read. */
+  /** `bytes` limits how much of a stream is read, and leaves the pictures of other files alone. */
   async *packets(bytes = Infinity): AsyncGenerator<TimedPacket> {
     if (this.reader) {
       yield* readKlvFile(this.path, this.reader, bytes);
@@ -58,19 +60,25 @@ export class TelemetrySource {
     const file = await open(this.path);
     try {
       const reader = new FileReader(file, (await file.stat()).size);
-      const samples = sampleReaders[this.container as keyof typeof sampleReaders](reader);
-      yield* this.fromSamples(samples);
+      const wanted: Wanted = { pictures: !Number.isFinite(bytes) };
+      const samples = sampleReaders[this.container as keyof typeof sampleReaders](reader, wanted);
+      yield* this.fromSamples(samples, wanted);
     } finally {
       await file.close();
     }
   }
 
   /** Tracks whose first sample begins with a label are telemetry; a packet may lie in several samples. */
-  private async *fromSamples(samples: AsyncIterable<Sample>): AsyncGenerator<TimedPacket> {
+  private async *fromSamples(samples: AsyncIterable<Sample>, wanted: Wanted): AsyncGenerator<TimedPacket> {
     const others = new Set<number>();
     const clocks = new Map<number, number>();
     let i = 0;
-    for await (const { track, bytes, time } of samples) {
+    for await (const { track, picture, bytes, time } of samples) {
+      if (picture) {
+        this.videoClock.look(bytes);
+        wanted.pictures = this.videoClock.hopeful;
+        continue;
+      }
       if (others.has(track)) continue;
       let framer = this.framers.get(track);
       if (!framer) {

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { KlvReader } from './read.js';
-import { videoTimeOf } from './st0604.js';
+import { TelemetrySource, type Container } from './source.js';
+import { VideoClock, videoTimeOf } from './st0604.js';
 
 const stamp = (status: string, time: string): string => `${status}${time.slice(0, 4)}ff${time.slice(4, 8)}ff${time.slice(8, 12)}ff${time.slice(12)}`; // prettier-ignore
 const time = '0004ca14054fa654';
@@ -23,38 +23,62 @@ const cases: readonly (readonly [name: string, hex: string, seen: readonly [bigi
 ];
 for (const [name, hex, seen] of cases) {
   test(name, () => {
-    const found = videoTimeOf(Buffer.from(hex, 'hex'), 9);
+    const found = videoTimeOf(Buffer.from(hex, 'hex'));
     assert.equal(found && [found.timestamp, found.precision, found.unlocked, found.jumped], seen);
-    if (found) assert.is(found.pts, 9);
   });
 }
 
-test('stamps in the pictures of a transport stream', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'sortie-st0604-'));
-  try {
-    const path = join(directory, 'stamped.ts');
-    // 32 digits of identifier, and what follows it as text: libx264 puts it before every picture.
-    const sei = `${h264.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')}+${'x'.repeat(20)}`;
-    execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=320x180:r=25:d=1', '-c:v', 'libx264', '-preset', 'ultrafast', '-bsf:v', `h264_metadata=sei_user_data=${sei}`, path]); // prettier-ignore
-    const bytes = readFileSync(path);
-    // The text cannot hold zeros, so the stamp is put where its place is; no byte of it needs prevention.
-    const packed = Buffer.from(stamp('1f', time), 'hex');
-    let placed = 0;
-    for (let at = bytes.indexOf('MISPmicrosectime'); at >= 0; at = bytes.indexOf('MISPmicrosectime', at + 1)) {
-      packed.copy(bytes, at + 16);
-      placed++;
+const files: readonly (readonly [name: string, container: Container, more: readonly string[]])[] = [
+  ['stamped.ts', 'mpegts', []],
+  ['stamped.mp4', 'isobmff', []],
+  ['fragmented.mp4', 'isobmff', ['-movflags', 'frag_keyframe+empty_moov']],
+  ['stamped.mkv', 'matroska', []],
+];
+for (const [name, container, more] of files) {
+  test(`stamps in the pictures of ${name}`, async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'sortie-st0604-'));
+    try {
+      const path = join(directory, name);
+      const elementary = join(directory, 'plain.264');
+      execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=320x180:r=25:d=1', '-c:v', 'libx264', '-preset', 'ultrafast', '-g', '5', '-bsf:v', 'h264_metadata=aud=insert', elementary]); // prettier-ignore
+      // An access unit begins with its delimiter of two bytes; the supplement belongs behind it.
+      const delimiter = Buffer.from('0000000109', 'hex');
+      const plain = readFileSync(elementary);
+      const parts: Buffer[] = [];
+      let placed = 0;
+      for (let at = 0; at >= 0;) {
+        const next = plain.indexOf(delimiter, at + 1);
+        const sei = Buffer.from(`0000000106051c${h264}${stamp('1f', (0x4ca14054fa654n + BigInt(placed++) * 40_000n).toString(16).padStart(16, '0'))}80`, 'hex'); // prettier-ignore
+        parts.push(plain.subarray(at, at + delimiter.length + 1), sei, plain.subarray(at + delimiter.length + 1, next < 0 ? undefined : next)); // prettier-ignore
+        at = next;
+      }
+      assert.is(placed, 25);
+      writeFileSync(elementary, Buffer.concat(parts));
+      execFileSync('ffmpeg', ['-v', 'error', '-r', '25', '-i', elementary, '-c', 'copy', ...more, path]);
+      const source = new TelemetrySource(path, container);
+      for await (const _ of source.packets());
+      const { videoTimes } = source.report;
+      assert.is(videoTimes?.pictures, placed);
+      assert.equal([videoTimes?.first, videoTimes?.last], [0x4ca14054fa654, 0x4ca14054fa654 + 24 * 40_000]);
+      assert.is(videoTimes?.unlocked, 0);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
     }
-    assert.ok(placed > 0);
-    const reader = new KlvReader('mpegts');
-    for (let at = 0; at < bytes.length; at += 5000) reader.push(bytes.subarray(at, at + 5000));
-    reader.end();
-    const { videoTimes } = reader.report;
-    assert.is(videoTimes?.pictures, placed);
-    assert.is(videoTimes?.first, 0x4ca14054fa654);
-    assert.is(videoTimes?.unlocked, 0);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
+  });
+}
+
+test('without stamps the pictures are given up, but not those after the first stamp', () => {
+  const clock = new VideoClock();
+  const plain = Buffer.alloc(64, 0x55);
+  for (let picture = 0; picture < 599; picture++) clock.look(plain);
+  assert.ok(clock.hopeful);
+  clock.look(plain);
+  assert.not(clock.hopeful);
+  const stamped = new VideoClock();
+  stamped.look(Buffer.from(`${h264}${stamp('9f', time)}80`, 'hex'));
+  for (let picture = 0; picture < 2000; picture++) stamped.look(plain);
+  assert.ok(stamped.hopeful);
+  assert.equal([stamped.times?.pictures, stamped.times?.unlocked], [1, 1]);
 });
 
 test.run();

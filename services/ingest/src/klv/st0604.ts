@@ -1,8 +1,6 @@
 // Time stamps in the video itself (MISB ST 0604): user data of H.264, HEVC and MPEG-2, in the form of ST 0603.
 
 export interface VideoTime {
-  /** 33-bit PTS of the picture, 90 kHz. */
-  pts: number;
   /** Microseconds since 1970 on the MISP time scale, or nanoseconds. */
   timestamp: bigint;
   precision: 'microseconds' | 'nanoseconds';
@@ -37,7 +35,7 @@ function withoutPrevention(bytes: Buffer): Buffer {
 }
 
 /** Of the beginning of an access unit; null when there is none. */
-export function videoTimeOf(head: Buffer, pts: number): VideoTime | null {
+export function videoTimeOf(head: Buffer): VideoTime | null {
   for (const [identifier, precision] of identifiers) {
     const at = head.indexOf(identifier);
     if (at < 0) continue;
@@ -47,7 +45,6 @@ export function videoTimeOf(head: Buffer, pts: number): VideoTime | null {
     const bytes = Buffer.from([1, 2, 4, 5, 7, 8, 10, 11].map((index) => stamp[index] ?? 0));
     const status = stamp[0] ?? 0;
     return {
-      pts,
       timestamp: bytes.readBigUInt64BE(),
       precision,
       unlocked: (status & 0x80) !== 0,
@@ -55,4 +52,47 @@ export function videoTimeOf(head: Buffer, pts: number): VideoTime | null {
     };
   }
   return null;
+}
+
+/** What the stamps of a video come to. */
+export interface VideoTimes {
+  /** Pictures with a stamp. */
+  pictures: number;
+  precision: VideoTime['precision'];
+  /** Microseconds since 1970 on the MISP time scale. */
+  first: number;
+  last: number;
+  /** Pictures whose clock was not locked to its reference, and that say that it had jumped. */
+  unlocked: number;
+  jumps: number;
+}
+
+/** So many pictures without any stamp: there will be none. */
+const enoughWithout = 600;
+
+/** Looks for stamps in the beginnings of pictures, one after the other. */
+export class VideoClock {
+  /** Null as long as none was found. */
+  times: VideoTimes | null = null;
+  private without = 0;
+
+  /** Whether it is worth while to look at more pictures, where that costs something. */
+  get hopeful(): boolean {
+    return this.times !== null || this.without < enoughWithout;
+  }
+
+  look(head: Buffer): void {
+    const found = videoTimeOf(head);
+    if (!found) {
+      this.without++;
+      return;
+    }
+    const { timestamp, precision, unlocked, jumped } = found;
+    const microseconds = Number(precision === 'nanoseconds' ? timestamp / 1000n : timestamp);
+    this.times ??= { pictures: 0, precision, first: microseconds, last: microseconds, unlocked: 0, jumps: 0 };
+    this.times.pictures++;
+    this.times.last = microseconds;
+    this.times.unlocked += Number(unlocked);
+    this.times.jumps += Number(jumped);
+  }
 }

@@ -92,7 +92,6 @@ export class TransportReader {
   private headSize = 0;
   private headLeft = 0;
   private headPid = 0;
-  private headPts = 0;
 
   /**
    * `onPes` gets each PES packet of each KLV candidate; its payload is its own. `onLoss` hears of packets of a candidate
@@ -102,7 +101,7 @@ export class TransportReader {
   constructor(
     private readonly onPes: (packet: PesPacket) => void,
     private readonly onLoss?: (pid: number) => void,
-    private readonly onVideo?: (head: Buffer, pts: number) => void,
+    private readonly onVideo?: (head: Buffer) => void,
   ) {
     this.roles[0] = roleOther;
   }
@@ -219,7 +218,6 @@ export class TransportReader {
     if (!this.onVideo || !header || header.pts === null) return;
     this.giveHead();
     this.headPid = pid;
-    this.headPts = header.pts;
     this.headLeft = headPackets;
     this.headSize = 0;
     this.addToHead(payload, header.payload, payload.length);
@@ -247,7 +245,7 @@ export class TransportReader {
   }
 
   private giveHead(): void {
-    if (this.headSize > 0) this.onVideo?.(this.head.subarray(0, this.headSize), this.headPts);
+    if (this.headSize > 0) this.onVideo?.(this.head.subarray(0, this.headSize));
     this.headSize = 0;
     this.headLeft = 0;
   }
