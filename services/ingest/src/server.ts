@@ -17,7 +17,7 @@ import type { Storage } from '@sortie/common/storage';
 import type { Counter } from 'prom-client';
 import type { Catalogue } from './catalogue.js';
 import { contentType } from './media/content-type.js';
-import { checkName, isSidecar } from './media/upload.js';
+import { splitInputs } from './media/upload.js';
 
 export interface IngestServerParts {
   catalogue: Catalogue;
@@ -101,7 +101,7 @@ export function newIngestServer({
       if (files.some((file) => file.owner !== owner) && !administrator) {
         throw new SortieError('PERMISSION_DENIED', 'One of the files belongs to somebody else.');
       }
-      const videos = files.filter((file) => !isSidecar(checkName(file.fileName)));
+      const { videos } = splitInputs(files);
       if (videos.length !== 1) {
         throw SortieError.field('file_ids', `must name exactly one video, but name ${videos.length}`);
       }

@@ -26,8 +26,8 @@ export type Sources = readonly [video: string, ...sidecars: string[]];
 export function sourcesOf(paths: readonly string[]): Sources[] {
   const found: [string, ...string[]][] = [];
   for (const path of paths) {
-    const sidecar = isSidecar(extname(path).slice(1).toLowerCase());
     const video = found.at(-1);
+    const sidecar = isSidecar(extname(path).slice(1).toLowerCase(), video !== undefined);
     if (!sidecar) found.push([path]);
     else if (video) video.push(path);
     else throw new Error(`${basename(path)} is telemetry; name the video that it belongs to before it.`);

@@ -87,32 +87,69 @@ function readOfUnusualLength(
   item.note = item.value === null ? 'no value' : 'unusual length';
 }
 
+/** Two's complement, the most negative one included. */
+const readShort = (bytes: Buffer, at: number): number =>
+  (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16)) >> 16;
+const readInt = (bytes: Buffer, at: number): number =>
+  ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
+
+// The usual lengths have readers of their own: each is compiled for itself, and most items of real packets go through them.
+
 function linearReader({ length, low, high }: Coding & { kind: 'linear' }): Reader {
   const span = high - low;
   const top = 2 ** (8 * length) - 1;
   const map = (whole: number, size: number): number => low + (whole * span) / (2 ** (8 * size) - 1);
+  const unusual: Reader = (item, bytes, start, end) => readOfUnusualLength(item, bytes, start, end, length, map);
+  if (length === 2)
+    return (item, bytes, start, end) => {
+      if (end - start === 2) item.value = low + ((((bytes[start] ?? 0) << 8) | (bytes[start + 1] ?? 0)) * span) / top;
+      else unusual(item, bytes, start, end, 0);
+    };
   return (item, bytes, start, end) => {
     if (end - start === length) item.value = low + (readUnsigned(bytes, start, end) * span) / top;
-    else readOfUnusualLength(item, bytes, start, end, length, map);
+    else unusual(item, bytes, start, end, 0);
   };
 }
 
 function symmetricReader({ length, limit }: Coding & { kind: 'symmetric' }): Reader {
-  const reserved = 2 ** (8 * length - 1);
+  const steps = 2 ** (8 * length - 1) - 1;
   const map = (whole: number, size: number): number | null => {
     const half = 2 ** (8 * size - 1);
     return whole === half ? null : ((whole > half ? whole - 2 * half : whole) * limit) / (half - 1);
   };
+  const unusual: Reader = (item, bytes, start, end) => readOfUnusualLength(item, bytes, start, end, length, map);
+  const noValue = (item: Item): void => {
+    item.value = null;
+    item.note = 'no value';
+  };
+  if (length === 4)
+    return (item, bytes, start, end) => {
+      if (end - start !== 4) {
+        unusual(item, bytes, start, end, 0);
+        return;
+      }
+      const whole = readInt(bytes, start);
+      if (whole < -steps) noValue(item);
+      else item.value = (whole * limit) / steps;
+    };
+  if (length === 2)
+    return (item, bytes, start, end) => {
+      if (end - start !== 2) {
+        unusual(item, bytes, start, end, 0);
+        return;
+      }
+      const whole = readShort(bytes, start);
+      if (whole < -steps) noValue(item);
+      else item.value = (whole * limit) / steps;
+    };
   return (item, bytes, start, end) => {
     if (end - start !== length) {
-      readOfUnusualLength(item, bytes, start, end, length, map);
+      unusual(item, bytes, start, end, 0);
       return;
     }
-    const whole = readUnsigned(bytes, start, end);
-    if (whole === reserved) {
-      item.value = null;
-      item.note = 'no value';
-    } else item.value = ((whole > reserved ? whole - 2 * reserved : whole) * limit) / (reserved - 1);
+    const value = map(readUnsigned(bytes, start, end), length);
+    if (value === null) noValue(item);
+    else item.value = value;
   };
 }
 

@@ -4,7 +4,8 @@ import { encodePacket, type Encodable } from './encode.js';
 import type { Health } from './health.js';
 import { decodePacket } from './packet.js';
 import type { ReadReport, TimedPacket } from './read.js';
-import { distanceFrom, Simplifier } from './simplify.js';
+import type { Position } from './geometry.js';
+import { metersFrom, Simplifier } from './simplify.js';
 import { Telemetry } from './telemetry.js';
 import { areaOf } from './track.js';
 
@@ -106,6 +107,14 @@ const markings: readonly (readonly [name: string, packets: TimedPacket[], markin
 ];
 for (const [name, packets, marking] of markings)
   test(`the security marking: ${name}`, () => assert.is(reportOf(...packets).security.marking, marking));
+
+/** Distance of a place from the straight way between two others, metres. */
+function distanceFrom(place: Position, a: Position, b: Position): number {
+  const [p, way] = [metersFrom(a, place), metersFrom(a, b)];
+  const dot = (one: readonly number[], other: readonly number[]): number => one.reduce((sum, value, axis) => sum + value * (other[axis] ?? 0), 0); // prettier-ignore
+  const share = Math.min(1, Math.max(0, dot(p, way) / (dot(way, way) || 1)));
+  return Math.hypot(...p.map((value, axis) => value - share * (way[axis] ?? 0)));
+}
 
 test('a simplified line leaves no point farther away than it says', () => {
   const simplifier = new Simplifier(5);

@@ -5,7 +5,7 @@ import { nearest } from './antimeridian.js';
 import { needs, type CornersRule, type Places } from './geometry.js';
 import type { Item } from './item.js';
 import type { ChecksumState } from './packet.js';
-import type { ReadReport, TimedPacket } from './read.js';
+import { convertedFrom, type ReadReport, type TimedPacket } from './read.js';
 import type { VideoTimes } from './st0604.js';
 import { classifications } from './st0102-table.js';
 import { tagOf } from './state.js';
@@ -195,7 +195,7 @@ export class HealthReport {
     const { packet, pid } = timed;
     this.packets++;
     this.kinds[packet.kind] = (this.kinds[packet.kind] ?? 0) + 1;
-    const { converted } = timed;
+    const converted = convertedFrom(timed);
     if (converted !== undefined) this.converted[converted] = (this.converted[converted] ?? 0) + 1;
     if (packet.checksum) this.checksums[packet.checksum]++;
     this.timeRules[timeRule] = (this.timeRules[timeRule] ?? 0) + 1;
@@ -250,13 +250,13 @@ export class HealthReport {
     this.utc.update(items);
   }
 
-  private clock({ packet, pid, converted }: TimedPacket, time: number | null, rule: TimeRule): void {
-    const key = `${pid ?? converted ?? ''} ${packet.kind}`;
+  private clock({ packet, pid, sidecar }: TimedPacket, time: number | null, rule: TimeRule): void {
+    const key = `${pid ?? sidecar ?? ''} ${packet.kind}`;
     let clock = this.clocks.get(key);
     if (!clock) this.clocks.set(key, (clock = { intervals: new Intervals(), drift: new Drift(), stamp: null }));
     if (time !== null) clock.intervals.add(time);
     const { timestamp } = packet;
-    if (packet.utc === undefined || typeof timestamp !== 'number') return;
+    if (typeof timestamp !== 'number') return;
     this.first = Math.min(this.first ?? Infinity, timestamp);
     this.last = Math.max(this.last ?? -Infinity, timestamp);
     if (clock.stamp === timestamp) this.duplicates++;

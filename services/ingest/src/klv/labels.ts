@@ -20,10 +20,12 @@ export interface PacketKind {
   universal: UniversalTable | null;
   /** What its item 1 is: the running 16-bit sum, or CRC-32; null when it has none. */
   sum: 'running' | 'crc' | null;
+  /** Whether item 2 is the microseconds at which it holds. */
+  timed: boolean;
 }
 
-const local = (name: string, label: string, table: Table, sum: PacketKind['sum'] = null): PacketKind => ({ name, label, table, universal: null, sum }); // prettier-ignore
-const universal = (name: string, label: string, items: UniversalTable): PacketKind => ({ name, label, table: null, universal: items, sum: null }); // prettier-ignore
+const local = (name: string, label: string, table: Table, sum: PacketKind['sum'] = null): PacketKind => ({ name, label, table, universal: null, sum, timed: sum !== null }); // prettier-ignore
+const universal = (name: string, label: string, items: UniversalTable, timed: boolean): PacketKind => ({ name, label, table: null, universal: items, sum: null, timed }); // prettier-ignore
 
 export const kinds = {
   uas: local('ST0601 UAS LS', '060e2b34020b01010e01030101000000', uasTable, 'running'),
@@ -31,12 +33,12 @@ export const kinds = {
   track: local('ST0903 VTrack LS', '060e2b34020b01010e0103031e000000', trackTable, 'running'),
   rvt: local('ST0806 RVT LS', '060e2b34020b01010e01030102000000', rvtTable, 'crc'),
   registration: local('ST1601 Geo-Registration LS', '060e2b34020b01010e01030301000000', registrationTable),
-  predator: universal('EG0104 Predator US', '060e2b34020101010e01010201010000', eg0104Table),
+  predator: universal('EG0104 Predator US', '060e2b34020101010e01010201010000', eg0104Table, true),
   security: local('ST0102 Security LS', '060e2b34020301010e01030302000000', securityTable),
-  securityUniversal: universal('ST0102 Security US', '060e2b34020101010208020000000000', securityUniversalTable),
+  securityUniversal: universal('ST0102 Security US', '060e2b34020101010208020000000000', securityUniversalTable, false),
 } as const satisfies Record<string, PacketKind>;
 
-const unknown: PacketKind = { name: 'unknown', label: '', table: null, universal: null, sum: null };
+const unknown: PacketKind = { name: 'unknown', label: '', table: null, universal: null, sum: null, timed: false };
 
 /** Bytes 5 to 8 carry registry and structure versions, which vary in the field: what a set is stands in bytes 9 to 16. */
 const byDesignator = new Map<number, Map<number, PacketKind>>();

@@ -80,14 +80,11 @@ function vendorReading(bytes: Buffer, from: number, kind: PacketKind): ReadSet |
 }
 
 /** Item 65 says by which version the sender writes; what that does not know is the sender's own and means something else. */
-function distrustUnknown(items: readonly Item[]): void {
-  let version: unknown = null;
-  let highest = 0;
-  for (const { tag, value } of items) {
-    if (tag === 65) version = value;
-    if (tag !== undefined && tag > highest) highest = tag;
-  }
-  if (typeof version !== 'number' || isOfVersion(highest, version)) return;
+function distrustUnknown({ items, highestTag }: ReadSet): void {
+  // Every version knows the first ones.
+  if (isOfVersion(highestTag, 0)) return;
+  const version = items.findLast(({ tag }) => tag === 65)?.value;
+  if (typeof version !== 'number' || isOfVersion(highestTag, version)) return;
   for (const item of items) {
     if (item.tag === undefined || isOfVersion(item.tag, version)) continue;
     item.value = undefined;
@@ -95,8 +92,8 @@ function distrustUnknown(items: readonly Item[]): void {
   }
 }
 
-/** Sets whose item 2, or "Time Stamp", is microseconds. */
-const timed = new Set<PacketKind>([kinds.uas, kinds.vmti, kinds.track, kinds.rvt, kinds.predator]);
+/** Item 2 of local sets, by its name in the universal one. */
+const isTimeStamp = ({ tag, definition }: Item): boolean => (tag ?? definition?.same) === 2;
 
 /** `bytes` is one whole packet: a key, a length, and as many bytes as that says. Never throws. */
 export function decodePacket(bytes: Buffer): KlvPacket {
@@ -120,14 +117,10 @@ export function decodePacket(bytes: Buffer): KlvPacket {
   packet.items = read.items;
   packet.checksum = checksum;
   if (!read.whole) packet.error = `unreadable after ${read.items.length} items`;
-  if (kind === kinds.uas) distrustUnknown(read.items);
-  if (timed.has(kind)) {
-    for (const item of read.items) {
-      if (item.tag !== 2 && item.name !== 'Time Stamp') continue;
-      const { value } = item;
-      if (typeof value === 'number' || typeof value === 'string') packet.timestamp = value;
-      break;
-    }
+  if (kind === kinds.uas) distrustUnknown(read);
+  if (kind.timed) {
+    const value = read.items.find(isTimeStamp)?.value;
+    if (typeof value === 'number' || typeof value === 'string') packet.timestamp = value;
   }
   return packet;
 }

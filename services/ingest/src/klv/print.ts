@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises';
 import { SortieError } from '@sortie/common/errors';
 import { sniff, sniffBytes } from '../media/sniff.js';
-import type { TimedPacket } from './read.js';
+import { convertedFrom, type TimedPacket } from './read.js';
 import { containerOf, TelemetrySource, type Container } from './source.js';
 import { Telemetry } from './telemetry.js';
 
@@ -25,8 +25,11 @@ export async function klvContainerOf(path: string): Promise<Container> {
 }
 
 /** The packet as a line of JSON, without what only the reader needs; with what else is known of it, at its end. */
-export const printed = ({ packet, i, pid, pts, converted }: TimedPacket, more: object = {}): string =>
-  JSON.stringify({ i, pid, pts, converted, ...(packet.toJSON() as Record<string, unknown>), ...more });
+export function printed(timed: TimedPacket, more: object = {}): string {
+  const { packet, i, pid, pts } = timed;
+  const converted = convertedFrom(timed);
+  return JSON.stringify({ i, pid, pts, converted, ...(packet.toJSON() as Record<string, unknown>), ...more });
+}
 
 /** The health report of a file, indented. */
 export async function klvReport(path: string): Promise<string> {

@@ -21,8 +21,8 @@ export interface TimedPacket {
   videoPts?: number;
   /** Seconds from the video's beginning, where the source counts so. */
   mediaTime?: number;
-  /** From what kind of sidecar it was made. */
-  converted?: string;
+  /** Of what kind of file beside the video; all but `klv` were converted. */
+  sidecar?: string;
 }
 
 export interface ReadReport {
@@ -33,6 +33,10 @@ export interface ReadReport {
   /** Time stamps of ST 0604 in the video; null when there are none. */
   videoTimes: VideoTimes | null;
 }
+
+/** What it was made from, where it did not come as a packet. */
+export const convertedFrom = ({ sidecar }: TimedPacket): string | undefined =>
+  sidecar === 'klv' ? undefined : sidecar;
 
 /** Gives packets as bytes come in. */
 export class KlvReader {

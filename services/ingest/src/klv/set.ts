@@ -7,6 +7,8 @@ export interface ReadSet {
   items: Item[];
   /** False when the set ended before its last item did; what came before counts. */
   whole: boolean;
+  /** Of all tags. */
+  highestTag: number;
 }
 
 /** Reads and decodes. `oneByteTags`: see packet.ts. */
@@ -35,12 +37,13 @@ function walk(
   const items: Item[] = [];
   const definitions = table?.items;
   let at = from;
+  let highestTag = 0;
   while (at < end) {
     let tag = bytes[at] ?? 0;
     let start = at + 1;
     if (tag >= 0x80 && !oneByteTags) {
       const read = readTag(bytes, at, end);
-      if (!read) return { items, whole: false };
+      if (!read) return { items, whole: false, highestTag };
       tag = read.value;
       start = read.next;
     }
@@ -48,16 +51,17 @@ function walk(
     start++;
     if (size >= 0x80) {
       const read = readLength(bytes, start - 1, end);
-      if (!read) return { items, whole: false };
+      if (!read) return { items, whole: false, highestTag };
       size = read.value;
       start = read.next;
     }
     at = start + size;
-    if (at > end) return { items, whole: false };
+    if (at > end) return { items, whole: false, highestTag };
+    if (tag > highestTag) highestTag = tag;
     const definition = definitions?.[tag];
     const item = new Item(tag, definition, bytes, start, at);
     if (definition) definition.read(item, bytes, start, at, depth);
     items.push(item);
   }
-  return { items, whole: true };
+  return { items, whole: true, highestTag };
 }

@@ -6,49 +6,56 @@ const metersPerDegree = 111_320;
 /** So many points at most wait for the next one that is kept: time stays linear. */
 const longestWindow = 256;
 
-/** Distance of `point` from the straight way between two others, metres; flat, good for the lengths that are met here. */
-export function distanceFrom(point: Position, a: Position, b: Position): number {
-  const across = metersPerDegree * Math.cos((a[1] * Math.PI) / 180);
-  const flat = ([x, y, z = 0]: Position): [number, number, number] => [
-    (nearest(x, a[0]) - a[0]) * across,
-    (y - a[1]) * metersPerDegree,
-    z - (a[2] ?? 0),
-  ];
-  const p = flat(point);
-  const way = flat(b);
-  const length2 = way.reduce((sum, one) => sum + one * one, 0);
-  const share = length2 === 0 ? 0 : Math.min(1, Math.max(0, (p[0] * way[0] + p[1] * way[1] + p[2] * way[2]) / length2));
-  return Math.hypot(p[0] - share * way[0], p[1] - share * way[1], p[2] - share * way[2]);
-}
+/** Metres east, north and up of another place; flat, good for the lengths that are met here. */
+export const metersFrom = ([ax, ay, az = 0]: Position, [x, y, z = 0]: Position): [number, number, number] => [
+  (nearest(x, ax) - ax) * metersPerDegree * Math.cos((ay * Math.PI) / 180),
+  (y - ay) * metersPerDegree,
+  z - az,
+];
 
 /** An opening window: a point is kept when the straight way past it would leave one out by more than the tolerance. */
 export class Simplifier {
   readonly kept: LinePoint[] = [];
-  private window: LinePoint[] = [];
+  /** Points since the last one that was kept, as metres from it. */
+  private readonly window = new Float64Array(3 * longestWindow);
+  private size = 0;
+  private last: LinePoint | null = null;
 
   /** Metres, height included. */
   constructor(readonly tolerance: number) {}
 
   add(point: LinePoint): void {
-    const anchor = this.kept.at(-1);
+    let anchor = this.kept.at(-1);
     if (!anchor) {
       this.kept.push(point);
       return;
     }
-    const holds =
-      this.window.length < longestWindow &&
-      this.window.every(({ position }) => distanceFrom(position, anchor.position, point.position) <= this.tolerance);
-    const last = this.window.at(-1);
-    if (!holds && last) {
-      this.kept.push(last);
-      this.window = [];
+    let [x, y, z] = metersFrom(anchor.position, point.position);
+    if (this.last && (this.size === longestWindow || !this.holds(x, y, z))) {
+      anchor = this.last;
+      this.kept.push(anchor);
+      this.size = 0;
+      [x, y, z] = metersFrom(anchor.position, point.position);
     }
-    this.window.push(point);
+    this.window.set([x, y, z], 3 * this.size++);
+    this.last = point;
+  }
+
+  /** Whether no point of the window lies too far from the straight way between the last one kept and this place. */
+  private holds(x: number, y: number, z: number): boolean {
+    const { window, size, tolerance } = this;
+    const length2 = x * x + y * y + z * z;
+    for (let at = 0; at < 3 * size; at += 3) {
+      const [px, py, pz] = [window[at] ?? 0, window[at + 1] ?? 0, window[at + 2] ?? 0];
+      const share = length2 === 0 ? 0 : Math.min(1, Math.max(0, (px * x + py * y + pz * z) / length2));
+      const [dx, dy, dz] = [px - share * x, py - share * y, pz - share * z];
+      if (dx * dx + dy * dy + dz * dz > tolerance * tolerance) return false;
+    }
+    return true;
   }
 
   /** The line so far, its last point included. */
   get points(): LinePoint[] {
-    const last = this.window.at(-1);
-    return last ? [...this.kept, last] : this.kept;
+    return this.last ? [...this.kept, this.last] : this.kept;
   }
 }

@@ -75,8 +75,8 @@ export class State {
 export class States {
   private readonly all = new Map<string, State>();
 
-  of({ packet, pid, converted }: TimedPacket): State {
-    const key = `${pid ?? converted ?? ''} ${packet.kind}`;
+  of({ packet, pid, sidecar }: TimedPacket): State {
+    const key = `${pid ?? sidecar ?? ''} ${packet.kind}`;
     let state = this.all.get(key);
     if (!state) this.all.set(key, (state = new State()));
     return state;

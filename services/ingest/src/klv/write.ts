@@ -29,9 +29,10 @@ function integerBytes(value: bigint, length: number): Buffer {
 
 /** As few bytes as hold it, within what the coding allows. */
 function shortestInteger(value: bigint, { kind, length, longest }: Coding & { kind: 'unsigned' | 'signed' }): Buffer {
-  const asInteger = kind === 'unsigned' ? BigInt.asUintN : BigInt.asIntN;
+  const kept = (bits: number): bigint =>
+    kind === 'unsigned' ? BigInt.asUintN(bits, value) : BigInt.asIntN(bits, value);
   let bytes = length;
-  while (bytes < longest && asInteger(8 * bytes, value) !== value) bytes++;
+  while (bytes < longest && kept(8 * bytes) !== value) bytes++;
   return integerBytes(value, bytes);
 }
 

@@ -29,14 +29,26 @@ const foreign: readonly [string, Buffer][] = [
 
 const longestName = 255;
 
-export const isSidecar = (extension: string): boolean => sidecarExtensions.includes(extension);
+/** `besideVideo`: KLV packets alone are a sidecar, too, where there is a video that they may belong to. */
+export const isSidecar = (extension: string, besideVideo: boolean): boolean =>
+  sidecarExtensions.includes(extension) || (besideVideo && extension === 'klv');
+
+/** Which of the inputs of a layer are videos, and which are telemetry beside one. */
+export function splitInputs<Input extends { fileName: string }>(
+  inputs: readonly Input[],
+): { videos: Input[]; sidecars: Input[] } {
+  const isVideo = ({ fileName }: Input): boolean => !isSidecar(checkName(fileName), true);
+  const besideVideo = inputs.some(isVideo);
+  const videos = inputs.filter(({ fileName }) => !isSidecar(checkName(fileName), besideVideo));
+  return { videos, sidecars: inputs.filter((input) => !videos.includes(input)) };
+}
 
 /** Extension of the client's file name, lower case, without the dot; throws FILE_TYPE_REFUSED when it is not taken. */
 export function checkName(fileName: string): string {
   if (fileName === '') throw SortieError.field('file_name', 'is missing');
   if (fileName.length > longestName) throw SortieError.field('file_name', `is longer than ${longestName} characters`);
   const extension = /\.([A-Za-z0-9]{1,8})$/.exec(fileName)?.[1]?.toLowerCase() ?? '';
-  if (videoExtensions.includes(extension) || isSidecar(extension)) return extension;
+  if (videoExtensions.includes(extension) || isSidecar(extension, false)) return extension;
   throw new SortieError(
     'FILE_TYPE_REFUSED',
     `Files of type "${extension}" are not taken; upload one of ${[...videoExtensions, ...sidecarExtensions].join(', ')}.`,

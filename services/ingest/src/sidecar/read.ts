@@ -1,9 +1,10 @@
-// Sidecars of all kinds as packets of ST 0601, so that they take the same way as telemetry that came in the video.
+// Sidecars of all kinds as packets: what is no KLV becomes ST 0601, so that all takes the same way as telemetry that came in
+// the video.
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { encodePacket } from '../klv/encode.js';
 import { decodePacket } from '../klv/packet.js';
-import type { TimedPacket } from '../klv/read.js';
+import { KlvReader, readKlvFile, type TimedPacket } from '../klv/read.js';
 import { csvRows } from './csv.js';
 import { gpxRows } from './gpx.js';
 import { largestSidecar, wrong, type Row, type Sidecar } from './row.js';
@@ -21,14 +22,23 @@ const version = 19;
 /** Packets in the order of their time. Throws SIDECAR_INVALID with the file, the place and what to do. */
 export async function* readSidecar(sidecar: Sidecar): AsyncGenerator<TimedPacket> {
   const kind = extname(sidecar.name).slice(1).toLowerCase();
+  const packets = kind === 'klv' ? readKlvFile(sidecar.path, new KlvReader('klv')) : converted(sidecar, kind);
+  let count = 0;
+  for await (const packet of packets) {
+    count++;
+    yield { ...packet, sidecar: kind };
+  }
+  if (count === 0) throw wrong(sidecar, '', kind === 'klv' ? 'it holds no KLV packet.' : 'it holds no line with telemetry.'); // prettier-ignore
+}
+
+async function* converted(sidecar: Sidecar, kind: string): AsyncGenerator<TimedPacket> {
   const rows = readers[kind];
-  if (!rows) throw wrong(sidecar, '', 'telemetry is taken from .csv, .gpx and .srt files.');
+  if (!rows) throw wrong(sidecar, '', 'telemetry is taken from .csv, .gpx, .srt and .klv files.');
   const { size } = await stat(sidecar.path);
   if (size > largestSidecar) throw wrong(sidecar, '', `it has ${size} bytes; at most ${largestSidecar} are taken.`);
   let i = 0;
   for await (const { items, mediaTime } of rows(sidecar)) {
     const bytes = encodePacket([...items, [65, version]]);
-    yield { packet: decodePacket(bytes), bytes, i: i++, converted: kind, ...(mediaTime === null ? {} : { mediaTime }) };
+    yield { packet: decodePacket(bytes), bytes, i: i++, ...(mediaTime === null ? {} : { mediaTime }) };
   }
-  if (i === 0) throw wrong(sidecar, '', 'it holds no line with telemetry.');
 }

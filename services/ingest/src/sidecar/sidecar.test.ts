@@ -6,7 +6,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { csvHeader, csvLine } from '../klv/csv.js';
 import { nowhere } from '../klv/geometry.js';
-import type { TimedPacket } from '../klv/read.js';
+import { encodePacket } from '../klv/encode.js';
+import { convertedFrom, type TimedPacket } from '../klv/read.js';
 import { State } from '../klv/state.js';
 import { readSidecar } from './read.js';
 
@@ -41,7 +42,7 @@ it('a table with the names of the template, in any order, with units or without'
     [stamp, 'A, "b"', 46.5, 7.5, 1200.5],
     [stamp + 1e6, undefined, 46.6, 7.6, undefined],
   ]);
-  assert.ok(packets.every(({ packet, converted }) => packet.checksum === 'ok' && converted === 'csv'));
+  assert.ok(packets.every(({ packet, sidecar }) => packet.checksum === 'ok' && sidecar === 'csv'));
 });
 
 it('the table that a layer offers can be given back', async ({ directory }) => {
@@ -76,6 +77,21 @@ it('subtitles of DJI, new and old, with the video’s time', async ({ directory 
   assert.ok(Math.abs((yaw ?? 0) - 270) < 0.01 && Math.abs((altitude ?? 0) - 500) < 0.2 && pitch === -30);
 });
 
+it('old subtitles of aircraft that write the latitude first', async ({ directory }) => {
+  const text = `1\n00:00:01,000 --> 00:00:02,000\nGPS(39.9062,116.3913,69.8) BAROMETER:91.2\n`;
+  assert.equal(values(await read(directory, 'a.srt', text), 13, 14), [[39.9062, 116.3913]]);
+});
+
+it('packets of KLV beside a video stay what they are', async ({ directory }) => {
+  const path = join(directory, 'a.klv');
+  const bytes = [0, 1].map((index) => encodePacket([[2, BigInt(stamp + index * 1e6)], [13, 46.5]])); // prettier-ignore
+  await writeFile(path, Buffer.concat([Buffer.from('junk'), ...bytes]));
+  const packets: TimedPacket[] = [];
+  for await (const packet of readSidecar({ name: 'A.KLV', path })) packets.push(packet);
+  assert.equal(values(packets, 2, 13), [[stamp, 46.5], [stamp + 1e6, 46.5]]); // prettier-ignore
+  assert.equal(packets.map((packet) => [packet.sidecar, convertedFrom(packet)]), [['klv', undefined], ['klv', undefined]]); // prettier-ignore
+});
+
 const good = `Precision Timestamp,Sensor Latitude,Sensor Longitude\n${stamp},46.5,7.5\n`;
 // prettier-ignore
 const refused: readonly (readonly [name: string, text: string, message: RegExp])[] = [
@@ -94,6 +110,7 @@ const refused: readonly (readonly [name: string, text: string, message: RegExp])
   ['route.gpx', '<gpx><rte><rtept lat="1" lon="2"/></rte></gpx>', /holds no track/],
   ['timeless.gpx', '<gpx><trk><trkseg><trkpt lat="1" lon="2"/></trkseg></trk></gpx>', /track point 1: the time is missing/],
   ['bomb.gpx', '<!DOCTYPE gpx [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><gpx><trk><trkseg><trkpt lat="&b;" lon="2"><time>2023-11-14T22:13:20Z</time></trkpt></trkseg></trk></gpx>', /lat is "&b;", which is no number/],
+  ['empty.klv', 'no packets here', /empty\.klv: it holds no KLV packet/],
   ['words.srt', 'these are words', /holds no subtitles/],
   ['plain.srt', '1\n00:00:00,000 --> 00:00:01,000\nHello\n', /none of its subtitles tells a latitude/],
 ];

@@ -11,7 +11,7 @@ const named = (text: string, ...names: string[]): number | null => {
   }
   return null;
 };
-/** "GPS(8.1234,47.1234,20)": longitude first. */
+/** "GPS(8.1234,47.1234,20)": longitude first, but for some aircraft; a number beyond 90 can be no latitude. */
 const oldPlace = /GPS\s*\(\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)/i;
 const date = /(\d{4})[-.](\d\d)[-.](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,6}))?/;
 
@@ -29,9 +29,11 @@ export async function* srtRows(sidecar: Sidecar): AsyncGenerator<Row> {
     const mediaTime = hours * 3600 + minutes * 60 + seconds + Number((time[4] ?? '0').padEnd(3, '0')) / 1000;
     if (mediaTime < before) throw wrong(sidecar, where, 'it is before the block above it; sort the blocks by time.');
     before = mediaTime;
-    const old = oldPlace.exec(block);
-    const latitude = named(block, 'latitude') ?? (old ? Number(old[2]) : null);
-    const longitude = named(block, 'longitude', 'longtitude') ?? (old ? Number(old[1]) : null);
+    const pair = oldPlace.exec(block)?.slice(1, 3).map(Number);
+    const [oldLongitude = null, oldLatitude = null] =
+      Math.abs(pair?.[1] ?? 0) > 90 ? (pair ?? []).reverse() : (pair ?? []);
+    const latitude = named(block, 'latitude') ?? oldLatitude;
+    const longitude = named(block, 'longitude', 'longtitude') ?? oldLongitude;
     // Without a fix DJI writes zeros.
     if (latitude === null || longitude === null || (latitude === 0 && longitude === 0)) continue;
     places++;

@@ -89,7 +89,7 @@ export async function extractKlv(
     const { utc } = timed.packet;
     if (state.entries.length > 0) {
       // One voice tells the moment: the video's own telemetry, else the first sidecar's.
-      const voice = timed.converted ?? 'video';
+      const voice = timed.sidecar ?? 'video';
       speaker ??= voice;
       if (voice === speaker) await cues.add(time, cueText(state, places));
       await table.write(csvLine(time, utc, state, places));

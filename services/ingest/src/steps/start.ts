@@ -4,7 +4,7 @@ import { SortieError } from '@sortie/common/errors';
 import type { File } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { sourceKey } from '../catalogue.js';
 import { sniffBytes } from '../media/sniff.js';
-import { checkName, isSidecar } from '../media/upload.js';
+import { splitInputs } from '../media/upload.js';
 import type { Run } from '../run.js';
 import type { Sidecar } from '../sidecar/row.js';
 
@@ -26,7 +26,8 @@ export async function start(run: Run): Promise<Source> {
   const { catalogue, storage } = run.parts;
   const files: File[] = [];
   for (const fileId of run.inputs.fileIds) files.push(await inputFile(run, fileId));
-  const file = files.find(({ fileName }) => !isSidecar(checkName(fileName)));
+  const { videos, sidecars } = splitInputs(files);
+  const [file] = videos;
   if (!file) throw new SortieError('FILE_MISSING', 'None of the files is a video.');
 
   const key = sourceKey(file);
@@ -49,11 +50,10 @@ export async function start(run: Run): Promise<Source> {
     throw new SortieError('NOT_FOUND', `Layer ${run.inputs.layerId} of ${run.inputs.serviceName} was never reserved.`);
   }
   const path = await storage.localPath(key);
-  const sidecars: Sidecar[] = [];
-  for (const sidecar of files)
-    if (isSidecar(checkName(sidecar.fileName)))
-      sidecars.push({ name: sidecar.fileName, path: await storage.localPath(sourceKey(sidecar)) });
-  return { file, path, sidecars, head: await readHead(path) };
+  const telemetry: Sidecar[] = [];
+  for (const sidecar of sidecars)
+    telemetry.push({ name: sidecar.fileName, path: await storage.localPath(sourceKey(sidecar)) });
+  return { file, path, sidecars: telemetry, head: await readHead(path) };
 }
 
 async function inputFile(run: Run, fileId: string): Promise<File> {
