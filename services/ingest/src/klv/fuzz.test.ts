@@ -157,7 +157,7 @@ function through(container: KlvContainer, bytes: Buffer, piece: number): TimedPa
     printed(packet);
   }
   telemetry.health.report(reader.report);
-  telemetry.track.geojson();
+  telemetry.tracks.geojson();
   return packets;
 }
 

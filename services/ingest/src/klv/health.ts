@@ -5,7 +5,7 @@ import { nearest } from './antimeridian.js';
 import { needs, type CornersRule, type Places } from './geometry.js';
 import type { Item } from './item.js';
 import type { ChecksumState } from './packet.js';
-import { convertedFrom, type ReadReport, type TimedPacket } from './read.js';
+import { convertedFrom, speakerOf, type ReadReport, type TimedPacket } from './read.js';
 import type { VideoTimes } from './st0604.js';
 import { classifications } from './st0102-table.js';
 import { tagOf } from './state.js';
@@ -250,12 +250,12 @@ export class HealthReport {
     this.utc.update(items);
   }
 
-  private clock({ packet, pid, sidecar }: TimedPacket, time: number | null, rule: TimeRule): void {
-    const key = `${pid ?? sidecar ?? ''} ${packet.kind}`;
+  private clock(timed: TimedPacket, time: number | null, rule: TimeRule): void {
+    const key = speakerOf(timed);
     let clock = this.clocks.get(key);
     if (!clock) this.clocks.set(key, (clock = { intervals: new Intervals(), drift: new Drift(), stamp: null }));
     if (time !== null) clock.intervals.add(time);
-    const { timestamp } = packet;
+    const { timestamp } = timed.packet;
     if (typeof timestamp !== 'number') return;
     this.first = Math.min(this.first ?? Infinity, timestamp);
     this.last = Math.max(this.last ?? -Infinity, timestamp);

@@ -40,7 +40,7 @@ export async function klvReport(path: string): Promise<string> {
 /** The track of a file as GeoJSON; an empty collection when no place is known. */
 export async function klvTrack(path: string): Promise<string> {
   const { telemetry } = await telemetryOf(path);
-  return JSON.stringify(telemetry.track.geojson() ?? { type: 'FeatureCollection', features: [] });
+  return JSON.stringify(telemetry.tracks.geojson() ?? { type: 'FeatureCollection', features: [] });
 }
 
 async function telemetryOf(path: string): Promise<{ telemetry: Telemetry; source: TelemetrySource }> {

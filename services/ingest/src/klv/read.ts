@@ -34,6 +34,9 @@ export interface ReadReport {
   videoTimes: VideoTimes | null;
 }
 
+/** Whose word it is: a stream's, and there a kind of set's. */
+export const speakerOf = ({ packet, pid, sidecar }: TimedPacket): string => `${pid ?? sidecar ?? ''} ${packet.kind}`;
+
 /** What it was made from, where it did not come as a packet. */
 export const convertedFrom = ({ sidecar }: TimedPacket): string | undefined =>
   sidecar === 'klv' ? undefined : sidecar;

@@ -2,7 +2,6 @@
 // until it is replaced, taken back, or too old. Items of EG 0104 count as those of ST 0601 that say the same.
 import type { Item, Value } from './item.js';
 import type { KlvPacket } from './packet.js';
-import type { TimedPacket } from './read.js';
 
 /** How long a value holds that is sent only when it changes (practice of ST 0902), seconds. */
 export const holdSeconds = 30;
@@ -71,14 +70,13 @@ export class State {
   }
 }
 
-/** What one sender says is not another's: a state for each stream and each kind of set. */
+/** What one says is not another's. */
 export class States {
   private readonly all = new Map<string, State>();
 
-  of({ packet, pid, sidecar }: TimedPacket): State {
-    const key = `${pid ?? sidecar ?? ''} ${packet.kind}`;
-    let state = this.all.get(key);
-    if (!state) this.all.set(key, (state = new State()));
+  of(speaker: string): State {
+    let state = this.all.get(speaker);
+    if (!state) this.all.set(speaker, (state = new State()));
     return state;
   }
 }

@@ -2,27 +2,34 @@
 import { nowhere, placesOf, type Places } from './geometry.js';
 import { HealthReport } from './health.js';
 import { utcOf, type KlvPacket } from './packet.js';
-import type { TimedPacket } from './read.js';
+import { speakerOf, type TimedPacket } from './read.js';
 import { States, type State } from './state.js';
 import { Timeline, type ClockPiece, type MediaTime } from './time.js';
-import { Track } from './track.js';
+import { Tracks } from './track.js';
 
 export interface Moment {
   when: MediaTime;
   /** Where the telemetry has told of leap seconds: the packet's time stamp in UTC. `utc` of the packet is as sent. */
   utcCorrected: string | undefined;
-  /** Null for packets that are damaged, or stand at no time: they say nothing that could be relied on. */
-  held: { state: State; places: Places; time: number } | null;
+  /**
+   * Null for packets that are damaged, or stand at no time: they say nothing that could be relied on. `leads`: where only one
+   * can speak for the moment, it is this one.
+   */
+  held: { state: State; places: Places; time: number; leads: boolean } | null;
 }
 
 /** Sets that tell of the platform and its sensor; others, as stand-alone moving targets, have no places of their own. */
 const aboutSensor = ['ST0601 UAS LS', 'EG0104 Predator US'];
 
+/** Who leads may be silent for so long before another does, seconds. */
+const longestSilence = 10;
+
 export class Telemetry {
   readonly health = new HealthReport();
-  readonly track = new Track();
+  readonly tracks = new Tracks();
   private readonly states = new States();
   private readonly timeline: Timeline;
+  private leader: { speaker: string; time: number } | null = null;
 
   /** `pieces`: of the video's clock, in order; null: the clock of the first packet that has one. */
   constructor(pieces: readonly ClockPiece[] | null) {
@@ -36,11 +43,20 @@ export class Telemetry {
       this.health.add(timed, when, nowhere, []);
       return { when, utcCorrected: undefined, held: null };
     }
-    const state = this.states.of(timed).update(packet, when.time);
+    const speaker = speakerOf(timed);
+    const state = this.states.of(speaker).update(packet, when.time);
     const places = placesOf(state);
     this.health.add(timed, when, places, state.security);
-    this.track.add(places, when.time);
-    return { when, utcCorrected: this.corrected(packet), held: { state, places, time: when.time } };
+    this.tracks.add(timed, places, when.time);
+    const leads = this.leads(speaker, when.time);
+    return { when, utcCorrected: this.corrected(packet), held: { state, places, time: when.time, leads } };
+  }
+
+  /** The first to speak, and another one when that is heard no more. */
+  private leads(speaker: string, time: number): boolean {
+    if (this.leader && this.leader.speaker !== speaker && time - this.leader.time <= longestSilence) return false;
+    this.leader = { speaker, time };
+    return true;
   }
 
   private corrected({ timestamp }: KlvPacket): string | undefined {

@@ -2,6 +2,7 @@
 // one is a feature for each packet.
 import { cutArea, cutLine, type LinePoint } from './antimeridian.js';
 import type { Places, Position } from './geometry.js';
+import { speakerOf, type TimedPacket } from './read.js';
 import { Simplifier } from './simplify.js';
 
 /** Metres; doubled as often as a line has more points than this. */
@@ -28,14 +29,14 @@ class Line {
     this.tolerance *= 2;
   }
 
-  feature(name: string): object | null {
+  feature(name: string, source: object): object | null {
     const { points } = this.simplifier;
     const [first] = points;
     if (!first) return null;
     const lines = cutLine(points);
     const coordinates = lines.map((line) => line.map(({ position }) => position));
     const times = lines.map((line) => line.map(({ time }) => rounded(time)));
-    const properties = { name, packets: this.seen, toleranceMeters: this.tolerance };
+    const properties = { name, ...source, packets: this.seen, toleranceMeters: this.tolerance };
     if (points.length === 1)
       return { type: 'Feature', geometry: { type: 'Point', coordinates: first.position }, properties: { ...properties, times: times[0] } }; // prettier-ignore
     // Times are nested as coordinates are.
@@ -64,11 +65,11 @@ export function areaOf(corners: readonly Position[]): { type: string; coordinate
     : { type: 'MultiPolygon', coordinates: polygons };
 }
 
-const footprintFeature = (places: Places, time: number): object | null =>
+const footprintFeature = (places: Places, time: number, source: object): object | null =>
   places.corners && {
     type: 'Feature',
     geometry: areaOf(places.corners),
-    properties: { name: 'footprint', time: rounded(time), rule: places.cornersRule },
+    properties: { name: 'footprint', ...source, time: rounded(time), rule: places.cornersRule },
   };
 
 /** All that one packet tells of places, exactly; null when that is nothing. */
@@ -88,12 +89,16 @@ export function fullFeature(places: Places, time: number, properties: object): o
   };
 }
 
-export class Track {
+/** One flight. */
+class Track {
   private readonly sensor = new Line();
   private readonly frameCenter = new Line();
   private footprints: { places: Places; time: number }[] = [];
   private every = 1;
   private seen = 0;
+
+  /** `source`: what is told of it in each feature. */
+  constructor(private readonly source: object) {}
 
   add(places: Places, time: number): void {
     if (places.sensor) this.sensor.add({ position: places.sensor, time });
@@ -105,13 +110,32 @@ export class Track {
     this.every *= 2;
   }
 
+  get features(): object[] {
+    return [
+      this.sensor.feature('sensor', this.source),
+      this.frameCenter.feature('frame center', this.source),
+      ...this.footprints.map(({ places, time }) => footprintFeature(places, time, this.source)),
+    ].filter((feature) => feature !== null);
+  }
+}
+
+/** Which stream or sidecar, and which kind of set, told of a place. */
+export const sourceOf = ({ packet, pid, sidecar }: TimedPacket): object => ({ pid, sidecar, kind: packet.kind });
+
+/** A file may hold more than one flight, or one told in two ways: a track of each. */
+export class Tracks {
+  private readonly all = new Map<string, Track>();
+
+  add(timed: TimedPacket, places: Places, time: number): void {
+    const speaker = speakerOf(timed);
+    let track = this.all.get(speaker);
+    if (!track) this.all.set(speaker, (track = new Track(sourceOf(timed))));
+    track.add(places, time);
+  }
+
   /** Null when no place is known. */
   geojson(): object | null {
-    const features = [
-      this.sensor.feature('sensor'),
-      this.frameCenter.feature('frame center'),
-      ...this.footprints.map(({ places, time }) => footprintFeature(places, time)),
-    ].filter((feature) => feature !== null);
+    const features = [...this.all.values()].flatMap((track) => track.features);
     return features.length === 0 ? null : { type: 'FeatureCollection', features };
   }
 }

@@ -15,7 +15,7 @@ import { printed } from '../klv/print.js';
 import type { ReadReport, TimedPacket } from '../klv/read.js';
 import { TelemetrySource } from '../klv/source.js';
 import { Telemetry } from '../klv/telemetry.js';
-import { fullFeature } from '../klv/track.js';
+import { fullFeature, sourceOf } from '../klv/track.js';
 import type { Run } from '../run.js';
 import { readSidecar } from '../sidecar/read.js';
 import type { KlvProbe } from './probe-klv.js';
@@ -76,7 +76,6 @@ export async function extractKlv(
   const table = new Growing(at(`${directory}/telemetry.csv`), csvHeader);
   const full = new Growing(at(`${directory}/track-full.geojson`), '{"type":"FeatureCollection","features":[');
   let features = 0;
-  let speaker: string | null = null;
   const telemetry = new Telemetry([{ mediaTime: 0, pts90k: made.originPts90k }, ...made.clockJumps]);
 
   for await (const timed of packetsOf(source, embedded)) {
@@ -85,20 +84,17 @@ export async function extractKlv(
     await lines.write(`${printed(timed, { ...when, utcCorrected })}\n`);
     if (when.time !== null) await events.add({ time: when.time, bytes: timed.bytes });
     if (!held) continue;
-    const { state, places, time } = held;
+    const { state, places, time, leads } = held;
     const { utc } = timed.packet;
-    if (state.entries.length > 0) {
-      // One voice tells the moment: the video's own telemetry, else the first sidecar's.
-      const voice = timed.sidecar ?? 'video';
-      speaker ??= voice;
-      if (voice === speaker) await cues.add(time, cueText(state, places));
+    if (leads && state.entries.length > 0) {
+      await cues.add(time, cueText(state, places));
       await table.write(csvLine(time, utc, state, places));
     }
-    const feature = fullFeature(places, time, { utc });
+    const feature = fullFeature(places, time, { ...sourceOf(timed), utc });
     if (feature) await full.write(`${features++ === 0 ? '' : ',\n'}${JSON.stringify(feature)}`);
   }
   await Promise.all([lines.end(), table.end(), full.end(']}\n')]);
-  const { health, track } = telemetry;
+  const { health, tracks } = telemetry;
   if (health.packets === 0) {
     await rm(at(directory), { recursive: true, force: true });
     return null;
@@ -107,7 +103,7 @@ export async function extractKlv(
   await events.finish((index, boxes) => addBoxes(at, made, index, boxes));
   const cuesPlaylist = `${cuesDirectory}/index.m3u8`;
   await writeFile(at(cuesPlaylist), cuePlaylist(ranges, segmentName));
-  const geojson = track.geojson();
+  const geojson = tracks.geojson();
   if (geojson) await writeFile(at(`${directory}/track.geojson`), JSON.stringify(geojson));
   else await rm(at(`${directory}/track-full.geojson`));
   const report = health.report(embedded?.report ?? unread);
