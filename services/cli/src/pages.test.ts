@@ -2,9 +2,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateFlight } from '@sortie/ingest/sample/flight';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { startBrowser } from './testing/browser.js';
 import { publish, startSortie, type TestSortie } from './testing/sortie.js';
 
 interface Context {
@@ -21,18 +22,7 @@ const pictures = process.env['SORTIE_PICTURES'];
 
 it.before(async (context) => {
   context.sortie = await startSortie({ SORTIE_PRESET: 'slow' });
-  context.browser = await chromium.launch({
-    executablePath: process.env['SORTIE_CHROMIUM'] ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--autoplay-policy=no-user-gesture-required',
-    ],
-  });
+  context.browser = await startBrowser();
   context.page = await context.browser.newPage({ viewport: { width: 1100, height: 1000 } });
   context.complaints = [];
   context.page.on('pageerror', (error) => context.complaints.push(error.message));
@@ -40,9 +30,10 @@ it.before(async (context) => {
     if (message.type() === 'error') context.complaints.push(message.text());
   });
 });
-it.after(async ({ sortie, browser }) => {
-  await browser.close();
-  await sortie.stop();
+// What did not come up need not be stopped, and must not hide why.
+it.after(async ({ sortie, browser }: Partial<Context>) => {
+  await browser?.close();
+  await sortie?.stop();
 });
 
 const shoot = async (page: Page, name: string): Promise<void> => {

@@ -3,11 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { encodePacket } from '@sortie/ingest/klv/encode';
 import { decodePacket } from '@sortie/ingest/klv/packet';
 import { generateFlight } from '@sortie/ingest/sample/flight';
-import { chromium, type Browser } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { startBrowser } from './testing/browser.js';
 import { publish, startSortie, type TestSortie } from './testing/sortie.js';
 
 interface Context {
@@ -20,22 +22,12 @@ const media = process.env['SORTIE_MEDIA'];
 
 it.before(async (context) => {
   context.sortie = await startSortie({ SORTIE_PRESET: 'ultrafast' });
-  context.browser = await chromium.launch({
-    executablePath: process.env['SORTIE_CHROMIUM'] ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--autoplay-policy=no-user-gesture-required',
-    ],
-  });
+  context.browser = await startBrowser();
 });
-it.after(async ({ sortie, browser }) => {
-  await browser.close();
-  await sortie.stop();
+// What did not come up need not be stopped, and must not hide why.
+it.after(async ({ sortie, browser }: Partial<Context>) => {
+  await browser?.close();
+  await sortie?.stop();
 });
 
 /** What the page keeps: packets of the events, base64, by their time, and the cues' text at the moments asked for. */
@@ -156,6 +148,20 @@ it('a table beside a video without telemetry becomes its telemetry, and one with
     refused.customAttributes.sortie?.error?.message ?? '',
     /feet\.csv, column "Sensor True Altitude \(ft\)"/,
   );
+});
+
+it('packets of KLV beside a video are its telemetry, as they are', async ({ sortie }) => {
+  const video = join(sortie.directory, 'bare.mp4');
+  execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=320x180:r=25:d=3', '-c:v', 'libx264', '-preset', 'ultrafast', video]); // prettier-ignore
+  const packets = [0, 1, 2].map((second) => encodePacket([[2, BigInt(1_700_000_000_000_000 + second * 1e6)], [13, 46 + second], [14, 7.5]])); // prettier-ignore
+  const klv = join(sortie.directory, 'bare.klv');
+  await writeFile(klv, Buffer.concat(packets));
+  const job = await sortie.rest.watch(await publish(sortie, video, 'Bare', 'sd', [klv]), () => undefined);
+  assert.is(job.status, 'COMPLETED', JSON.stringify(job));
+  const folder = join(sortie.data.storage, 'layers/bare/0/telemetry');
+  const told = (await readFile(join(folder, 'packets.ndjson'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as Told & { timeRule: string; checksum: string; converted?: string }); // prettier-ignore
+  assert.equal(told.map(({ time, timeRule, checksum, converted }) => [time, timeRule, checksum, converted]), [0, 1, 2].map((time) => [time, 'timestamp', 'ok', undefined])); // prettier-ignore
+  assert.match(await readFile(join(folder, 'cues/00001.vtt'), 'utf8'), /"tagId":10013/);
 });
 
 if (media !== undefined) {
