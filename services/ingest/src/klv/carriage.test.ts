@@ -147,6 +147,18 @@ test('what the stream type promises does not matter', () => {
   assert.equal(numbers(read(cells.bytes()).packets), expect(3));
 });
 
+test('a type of the maker’s own counts with the identifier KLVA, and not without', () => {
+  const metadata = Buffer.from('26090100ff4b4c564100ff', 'hex');
+  for (const [descriptors, found] of [
+    [klva, 1],
+    [metadata, 1],
+    [Buffer.from('0504485445560a04', 'hex'), 0],
+  ] as const) {
+    const stream = new Stream().tables([[0x1b, videoPid], [0x91, klvPid, descriptors]]).pes(klvPid, 0xbd, null, packetOf(0)); // prettier-ignore
+    assert.is(read(stream.bytes()).packets.length, found);
+  }
+});
+
 test('several cells in a PES, and packets in fragments over cells and PES', () => {
   const several = new Stream()
     .tables([[0x15, klvPid]])
@@ -297,10 +309,13 @@ test('timestamps wrap', () => {
   assert.is(ptsDifference(10, 2 ** 33 - 20), 30);
   assert.is(ptsDifference(2 ** 33 - 20, 10), -30);
   const timeline = new Timeline([{ mediaTime: 0, pts90k: 2 ** 33 - 90_000 }]);
-  assert.equal(timeline.timeOf({ packet: new KlvPacket('', 0), bytes: Buffer.alloc(0), i: 0, pts: 90_000 }), {
-    time: 2,
-    timeRule: 'pts',
-  });
+  assert.equal(
+    timeline.timeOf({ packet: new KlvPacket('', Buffer.alloc(0)), bytes: Buffer.alloc(0), i: 0, pts: 90_000 }),
+    {
+      time: 2,
+      timeRule: 'pts',
+    },
+  );
 });
 
 test('after a jump of the clock, packets go with the picture', () => {
@@ -309,7 +324,7 @@ test('after a jump of the clock, packets go with the picture', () => {
     { mediaTime: 10, pts90k: 90_000_000 },
   ]);
   const at = (pts: number): number | null =>
-    timeline.timeOf({ packet: new KlvPacket('', 0), bytes: Buffer.alloc(0), i: 0, pts }).time;
+    timeline.timeOf({ packet: new KlvPacket('', Buffer.alloc(0)), bytes: Buffer.alloc(0), i: 0, pts }).time;
   assert.equal([at(900_000), at(990_000), at(90_000_000), at(90_090_000)], [0, 1, 10, 11]);
 });
 
@@ -353,6 +368,16 @@ test('vendors’ tags in one byte are found also where the other reading comes t
   const [found] = new KlvReader('klv').push(packet);
   assert.is(found?.packet.checksum, 'ok');
   assert.equal(found?.packet.items.map(({ tag, hex }) => [tag, hex]).slice(1, 2), [[0x8b, '04']]);
+});
+
+test('sets that nobody knows, and what follows the last readable item, are kept as they came', () => {
+  const label = '060e2b34020501010e01030305000000';
+  const [unknown] = new KlvReader('klv').push(Buffer.from(`${label}03c0ffee`, 'hex'));
+  assert.equal(JSON.parse(JSON.stringify(unknown?.packet)), { kind: 'unknown', key: label, bytes: 20, items: [], hex: 'c0ffee' }); // prettier-ignore
+  const cut = Buffer.concat([packetOf(0).subarray(0, 16), Buffer.from('0e020800000000000000010d04010203', 'hex').subarray(0, 15)]); // prettier-ignore
+  const [half] = new KlvReader('klv').push(cut);
+  assert.equal([half?.packet.items.length, half?.packet.error, half?.packet.hex], [1, 'unreadable after 1 items', '0d040102']); // prettier-ignore
+  assert.is(new KlvReader('klv').push(packetOf(0))[0]?.packet.hex, undefined);
 });
 
 test('damage of any kind is survived', () => {

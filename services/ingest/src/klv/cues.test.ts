@@ -49,6 +49,11 @@ test('values that are sent only when they change hold until they are replaced, t
   assert.equal(tags(29, [6, 1]), [3, 6]);
   assert.equal(tags(31, [7, 1]), [6, 7]);
   assert.equal(tags(32, [6, Buffer.from('8000', 'hex')]), [7]);
+  // A length of zero takes texts and sets back as well (ST 0107).
+  assert.equal(tags(33, [10, 'UAV'], [48, [{ tag: 1, value: 4 }]]), [7, 10, 48]);
+  assert.is(state.security.length, 1);
+  assert.equal(tags(34, [10, ''], [48, []]), [7]);
+  assert.is(state.security.length, 0);
 });
 
 test('cues are spread over the segments of the picture, across the borders in both', async () => {

@@ -50,7 +50,7 @@ function isWidened(bytes: Buffer, start: number, end: number): boolean {
   return true;
 }
 
-/** ST 0107: a length of zero says that the value is no longer known. */
+/** ST 0107: a length of zero says that the value is no longer known. Of a text that leaves the empty one. */
 function isNothing(item: Item, start: number, end: number): boolean {
   if (end > start && end - start <= 8) return false;
   item.value = null;
@@ -202,6 +202,7 @@ function remembering(read: Reader): Reader {
 const strict = new TextDecoder('utf-8', { fatal: true });
 
 const readText: Reader = (item, bytes, start, end) => {
+  if (end === start) item.note = 'no longer known';
   try {
     // Fixed-size fields are padded with NULs in the wild.
     item.value = strict.decode(bytes.subarray(start, end)).replace(/\0+$/, '');
@@ -215,6 +216,7 @@ const utf16Reader: Reader = (item, bytes, start, end) => {
   const isWide = (end - start) % 2 === 0 && end > start && bytes[start] === 0;
   const characters = isWide ? Buffer.from(bytes.subarray(start, end)).swap16().toString('utf16le') : bytes.toString('latin1', start, end); // prettier-ignore
   item.value = characters.replace(/\0+$/, '');
+  if (end === start) item.note = 'no longer known';
 };
 
 const uuidReader: Reader = (item, bytes, start, end) => {
@@ -237,6 +239,7 @@ function setReader({ table }: Coding & { kind: 'set' }): Reader {
       item.note = 'too deep';
       return;
     }
+    if (end === start) item.note = 'no longer known';
     const { items, whole } = readItems(bytes, insideLabel(bytes, start, end), end, table(), depth + 1);
     item.value = items;
     if (!whole) item.note = 'unreadable';
@@ -251,6 +254,7 @@ function seriesReader({ of }: Coding & { kind: 'series' }): Reader {
     }
     const elements: object[] = [];
     item.value = elements;
+    if (end === start) item.note = 'no longer known';
     for (let at = start; at < end;) {
       const length = readLength(bytes, at, end);
       if (!length || length.next + length.value > end) {

@@ -38,7 +38,14 @@ export const kinds = {
   securityUniversal: universal('ST0102 Security US', '060e2b34020101010208020000000000', securityUniversalTable, false),
 } as const satisfies Record<string, PacketKind>;
 
-const unknown: PacketKind = { name: 'unknown', label: '', table: null, universal: null, sum: null, timed: false };
+export const unknownKind: PacketKind = {
+  name: 'unknown',
+  label: '',
+  table: null,
+  universal: null,
+  sum: null,
+  timed: false,
+};
 
 /** Bytes 5 to 8 carry registry and structure versions, which vary in the field: what a set is stands in bytes 9 to 16. */
 const byDesignator = new Map<number, Map<number, PacketKind>>();
@@ -53,6 +60,6 @@ const word = (bytes: Buffer, at: number): number =>
   (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;
 
 export function kindOf(packet: Buffer): PacketKind {
-  if (packet.length < labelBytes) return unknown;
-  return byDesignator.get(word(packet, 8))?.get(word(packet, 12)) ?? unknown;
+  if (packet.length < labelBytes) return unknownKind;
+  return byDesignator.get(word(packet, 8))?.get(word(packet, 12)) ?? unknownKind;
 }

@@ -4,7 +4,7 @@ import { runningSum } from './checksum.js';
 import { crc32 } from '../mpegts/psi.js';
 import type { Item } from './item.js';
 import { labelBytes } from './label.js';
-import { kindOf, kinds, type PacketKind } from './labels.js';
+import { kindOf, kinds, unknownKind, type PacketKind } from './labels.js';
 import { readItems, type ReadSet } from './set.js';
 import { isOfVersion } from './st0601-table.js';
 import { readUniversal } from './universal.js';
@@ -19,12 +19,30 @@ export class KlvPacket {
   /** What could not be read of it. */
   error: string | undefined = undefined;
   items: readonly Item[] = [];
+  /** Bytes of the value from here on are not understood: all of an unknown set, what follows the last readable item. */
+  unread: number;
 
-  /** `bytes`: the whole packet, key and length included. */
   constructor(
     readonly kind: string,
-    readonly bytes: number,
-  ) {}
+    private readonly whole: Buffer,
+  ) {
+    this.unread = whole.length;
+  }
+
+  /** Of the whole packet, key and length included. */
+  get bytes(): number {
+    return this.whole.length;
+  }
+
+  /** The label of a set that nobody here knows, hexadecimal. */
+  get key(): string | undefined {
+    return this.kind === unknownKind.name ? this.whole.toString('hex', 0, labelBytes) : undefined;
+  }
+
+  /** What is not understood, as it came, hexadecimal. */
+  get hex(): string | undefined {
+    return this.unread < this.whole.length ? this.whole.toString('hex', this.unread) : undefined;
+  }
 
   /** The timestamp as a date, where it is one. */
   get utc(): string | undefined {
@@ -42,8 +60,8 @@ export class KlvPacket {
   }
 
   toJSON(): object {
-    const { kind, bytes, items, checksum, timestamp, utc, error } = this;
-    return { kind, bytes, items, checksum, timestamp_us: timestamp, utc, error };
+    const { kind, key, bytes, items, checksum, timestamp, utc, error, hex } = this;
+    return { kind, key, bytes, items, checksum, timestamp_us: timestamp, utc, error, hex };
   }
 }
 
@@ -98,14 +116,18 @@ const isTimeStamp = ({ tag, definition }: Item): boolean => (tag ?? definition?.
 /** `bytes` is one whole packet: a key, a length, and as many bytes as that says. Never throws. */
 export function decodePacket(bytes: Buffer): KlvPacket {
   const kind = kindOf(bytes);
-  const packet = new KlvPacket(kind.name, bytes.length);
+  const packet = new KlvPacket(kind.name, bytes);
   const length = readLength(bytes, labelBytes, bytes.length);
   if (!length) {
     packet.error = 'its length cannot be read';
+    packet.unread = Math.min(labelBytes, bytes.length);
     return packet;
   }
   const { table, universal, sum } = kind;
-  if (!table && !universal) return packet;
+  if (!table && !universal) {
+    packet.unread = length.next;
+    return packet;
+  }
   let read = universal
     ? readUniversal(bytes, length.next, universal)
     : readItems(bytes, length.next, bytes.length, table, 0);
@@ -116,6 +138,7 @@ export function decodePacket(bytes: Buffer): KlvPacket {
   }
   packet.items = read.items;
   packet.checksum = checksum;
+  packet.unread = read.next;
   if (!read.whole) packet.error = `unreadable after ${read.items.length} items`;
   if (kind === kinds.uas) distrustUnknown(read);
   if (kind.timed) {

@@ -7,6 +7,8 @@ export interface ReadSet {
   items: Item[];
   /** False when the set ended before its last item did; what came before counts. */
   whole: boolean;
+  /** Where the first item begins that is not whole; else the end. */
+  next: number;
   /** Of all tags. */
   highestTag: number;
 }
@@ -38,12 +40,13 @@ function walk(
   const definitions = table?.items;
   let at = from;
   let highestTag = 0;
+  const cut = (): ReadSet => ({ items, whole: false, next: at, highestTag });
   while (at < end) {
     let tag = bytes[at] ?? 0;
     let start = at + 1;
     if (tag >= 0x80 && !oneByteTags) {
       const read = readTag(bytes, at, end);
-      if (!read) return { items, whole: false, highestTag };
+      if (!read) return cut();
       tag = read.value;
       start = read.next;
     }
@@ -51,17 +54,17 @@ function walk(
     start++;
     if (size >= 0x80) {
       const read = readLength(bytes, start - 1, end);
-      if (!read) return { items, whole: false, highestTag };
+      if (!read) return cut();
       size = read.value;
       start = read.next;
     }
+    if (start + size > end) return cut();
     at = start + size;
-    if (at > end) return { items, whole: false, highestTag };
     if (tag > highestTag) highestTag = tag;
     const definition = definitions?.[tag];
     const item = new Item(tag, definition, bytes, start, at);
     if (definition) definition.read(item, bytes, start, at, depth);
     items.push(item);
   }
-  return { items, whole: true, highestTag };
+  return { items, whole: true, next: at, highestTag };
 }

@@ -39,7 +39,7 @@ export class State {
       const tag = tagOf(item);
       if (tag === undefined || tag === 1) continue;
       const { value } = item;
-      if (value === undefined || value === null) this.held.delete(tag);
+      if (value === undefined || value === null || item.note === 'no longer known') this.forget(tag);
       else this.held.set(tag, { item, value: valueAs(tag, value), time });
       if (tag === security && Array.isArray(value))
         for (const part of value as readonly Item[])
@@ -48,6 +48,11 @@ export class State {
     for (const map of [this.held, this.marking])
       for (const [tag, { time: since }] of map) if (Math.abs(time - since) > holdSeconds) map.delete(tag);
     return this;
+  }
+
+  private forget(tag: number): void {
+    this.held.delete(tag);
+    if (tag === security) this.marking.clear();
   }
 
   /** In the order of their tags. */

@@ -39,7 +39,7 @@ export function readUniversal(bytes: Buffer, from: number, table: UniversalTable
   let at = from;
   while (at < bytes.length) {
     const length = at + labelBytes <= bytes.length ? readLength(bytes, at + labelBytes, bytes.length) : null;
-    if (!length || length.next + length.value > bytes.length) return { items, whole: false, highestTag: 0 };
+    if (!length || length.next + length.value > bytes.length) return { items, whole: false, next: at, highestTag: 0 };
     const end = length.next + length.value;
     const definition = table.items.get(bytes.toString('hex', at + 8, at + labelBytes));
     const item = new UniversalItem(definition, bytes, at, length.next, end);
@@ -47,7 +47,7 @@ export function readUniversal(bytes: Buffer, from: number, table: UniversalTable
     items.push(item);
     at = end;
   }
-  return { items, whole: true, highestTag: 0 };
+  return { items, whole: true, next: at, highestTag: 0 };
 }
 
 /** The bytes of a universal set's items, without the set's own label and length. Throws for a name that it does not know. */

@@ -5,7 +5,7 @@ import { parsePes, type PesHeader } from './pes.js';
 import { parsePat, parsePmt, SectionAssembler, type ElementaryStream } from './psi.js';
 
 export interface KlvStream extends ElementaryStream {
-  /** stream_type 0x15, or a registration "KLVA": it says of itself that it carries KLV. */
+  /** stream_type 0x15, or the identifier "KLVA": it says of itself that it carries KLV. */
   declared: boolean;
 }
 
@@ -41,7 +41,8 @@ const largestPes = 1024 * 1024;
 
 const metadataInPes = 0x15;
 const privatePes = 0x06;
-const registration = 0x05;
+/** Tags of descriptors that may hold the identifier "KLVA": registration, metadata pointer, metadata. */
+const identifying = [0x05, 0x25, 0x26];
 
 /** Types that carry a picture: MPEG-1/2, MPEG-4, H.264, HEVC, VVC, JPEG 2000, AVS, VC-1. */
 const pictureTypes = [0x01, 0x02, 0x10, 0x1b, 0x21, 0x24, 0x33, 0x42, 0xd1, 0xd2, 0xea];
@@ -277,10 +278,11 @@ export class TransportReader {
       this.roles[pid] = roleVideo;
       this.videoTypes[pid] = streamType;
     }
-    if (streamType !== metadataInPes && streamType !== privatePes) return;
-    const registered = stream.descriptors.some(
-      ({ tag, data }) => tag === registration && data.toString('latin1', 0, 4) === 'KLVA',
-    );
+    // Whatever the type, the identifier counts: in a registration, or as the format of metadata (clauses 2.6.8 and 2.6.60).
+    const registered =
+      !pictureTypes.includes(streamType) &&
+      stream.descriptors.some(({ tag, data }) => identifying.includes(tag) && data.includes('KLVA'));
+    if (!registered && streamType !== metadataInPes && streamType !== privatePes) return;
     const klv: KlvStream = { ...stream, declared: registered || streamType === metadataInPes };
     this.report.streams = [...this.report.streams.filter((one) => one.pid !== pid), klv];
     this.roles[pid] = roleOther;
