@@ -16,6 +16,7 @@ const stopMs = 20_000;
 
 const { env } = process;
 const log = newLogger('gateway', env['SORTIE_LOG_LEVEL']);
+const stopsWith = stopOnSignal(log);
 const { registry, health } = newVitals();
 const vitalsServer = await serveVitals({ registry, health }, env['SORTIE_METRICS_LISTEN'] ?? '127.0.0.1:0', log);
 const jobClient = new JobServiceClient(required(env, 'SORTIE_JOB_ADDRESS'), clientCredentials(), clientOptions);
@@ -45,7 +46,7 @@ await Promise.all([
 ]);
 health.start();
 log.info({ port: bound }, 'gateway is up');
-stopOnSignal(log, async () => {
+stopsWith(async () => {
   health.stop();
   setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
   await app.close();
