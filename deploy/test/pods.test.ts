@@ -16,7 +16,7 @@ const scratch = ({ name }: Workload): string[] =>
 /** How long a program that was told to go lets others finish, as its source has it, seconds. */
 function drainOf(name: string): number {
   const source = { gateway: 'gateway/src/main.ts', 'ingest-api': 'services/ingest/src/api.ts' }[name];
-  return source === undefined ? 0 : Number(/stopMs = ([\d_]+)/.exec(read(source))?.[1]?.replace('_', '')) / 1000;
+  return source === undefined ? 0 : Number(/stopMs = ([\d_]+)/.exec(read(source))?.[1]?.replaceAll('_', '')) / 1000;
 }
 
 for (const { name: overlay, manifests, workloads } of overlays()) {

@@ -12,7 +12,7 @@ import { Tokens } from './arcgis/tokens.js';
 import { Jobs } from './jobs.js';
 
 /** Answers that take longer than this after a signal are cut off. */
-const stopMs = 20_000;
+const stopMs = 600_000;
 
 const { env } = process;
 const log = newLogger('gateway', env['SORTIE_LOG_LEVEL']);
@@ -49,6 +49,8 @@ log.info({ port: bound }, 'gateway is up');
 stopsWith(async () => {
   health.stop();
   setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
+  // Once their answer is complete, connections would be kept open for another request.
+  setInterval(() => app.server.closeIdleConnections(), 1_000).unref();
   await app.close();
   jobClient.close();
   ingest.close();

@@ -1,5 +1,6 @@
 // Two gateways, two Job services, two Ingest APIs and three workers on one PostgreSQL and one NATS: they share the work, go
 // and come back one by one while requests and jobs come in, and nobody is turned away.
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateFlight } from '@sortie/ingest/sample/flight';
 import { suite } from 'uvu';
@@ -176,6 +177,53 @@ it('a worker that is told to go in the middle of a transcode hands back; log and
   assert.equal(await outcomes(worker), [[1, 'OUTCOME_HANDED_BACK']]);
   assert.equal(await outcomes(other), [[2, 'OUTCOME_SUCCEEDED']]);
   await worker.start();
+});
+
+it('an upload that is under way when all that it goes through is told to go is finished', async (context) => {
+  const { fleet, clients, short } = context;
+  const going = [...fleet.of('gateway').slice(0, 1), ...fleet.of('ingest-api')];
+  const bytes = await readFile(short);
+  let send = (): void => undefined;
+  const allowed = new Promise<void>((resolve) => {
+    send = resolve;
+  });
+  async function* form(): AsyncGenerator<Buffer> {
+    yield Buffer.from('--cut\r\ncontent-disposition: form-data; name="file"; filename="short.ts"\r\n\r\n');
+    yield bytes.subarray(0, 50_000);
+    await allowed;
+    yield bytes.subarray(50_000);
+    yield Buffer.from('\r\n--cut--\r\n');
+  }
+  const answer = fetch(`${fleet.gateways[0] ?? ''}/arcgis/rest/uploads/upload?f=json`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${clients[0]?.currentToken ?? ''}`,
+      'content-type': 'multipart/form-data; boundary=cut',
+    },
+    body: ReadableStream.from(form()),
+    duplex: 'half',
+  });
+  // Half of it lies in the storage, under a name that nobody sees yet.
+  const until = async (come: () => Promise<boolean>): Promise<void> => {
+    while (!(await come())) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  await until(async () =>
+    (await readdir(join(fleet.storage, 'uploads'), { recursive: true })).some((name) => /\/\.[^/]*$/.test(name)),
+  );
+  // One that has nothing to finish may be gone already.
+  const isGoing = (vitals: string): Promise<boolean> =>
+    fetch(`${vitals}/readyz`).then(
+      ({ status }) => status === 503,
+      () => true,
+    );
+  const gone = going.map((member) => member.stop());
+  for (const { vitals } of going) await until(() => isGoing(vitals));
+  send();
+  const document = (await (await answer).json()) as { fileId?: string };
+  assert.match(document.fileId ?? JSON.stringify(document), /^i[0-9a-f-]{36}$/);
+  await Promise.all(gone);
+  await Promise.all(going.map((member) => member.start()));
+  assert.equal(await readFile(join(fleet.storage, 'uploads', document.fileId ?? '', 'source.ts')), bytes);
 });
 
 it.run();

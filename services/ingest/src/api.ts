@@ -23,7 +23,7 @@ export interface IngestApi {
 }
 
 /** Uploads and downloads that take longer than this after a signal are cut off. */
-const stopMs = 20_000;
+const stopMs = 600_000;
 
 export async function startIngestApi(
   settings: IngestApiSettings,
