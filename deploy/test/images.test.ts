@@ -2,6 +2,7 @@
 // NATS. As root and where mounting is allowed: buildah and the programs' read-only roots need that.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { chown, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +16,7 @@ import { saveUser } from '@sortie/common/users';
 import { generateFlight } from '@sortie/ingest/sample/flight';
 import { suite, test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Container } from './container.js';
+import { buildah, Container } from './container.js';
 
 const targets = ['gateway', 'job', 'ingest-api', 'ingest-worker'] as const;
 type Target = (typeof targets)[number];
@@ -52,6 +53,16 @@ function whyNot(): string | null {
   if (spawnSync('unshare', ['--mount', 'true']).status !== 0) return 'nothing may be mounted here';
   if (spawnSync('buildah', ['--version']).status !== 0) return 'buildah is not installed';
   return null;
+}
+
+/** Images of the tests are kept for the next time, apart from those of the machine (containers-storage.conf(5)). */
+function useOwnStore(): void {
+  const store = '/var/cache/sortie-images';
+  const driver = buildah('info', '--format', '{{.store.GraphDriverName}}');
+  mkdirSync(store, { recursive: true, mode: 0o700 });
+  const conf = join(store, 'storage.conf');
+  writeFileSync(conf, `[storage]\ndriver = "${driver}"\ngraphroot = "${store}/graph"\nrunroot = "${store}/run"\n`);
+  process.env['CONTAINERS_STORAGE_CONF'] = conf;
 }
 
 it.before(async (context) => {
@@ -175,12 +186,13 @@ it('a job goes through programs started from them, and what comes out plays', as
 test.run();
 
 const reason = whyNot();
-// The stage that compiles gets a name as well: it stays for the next time, and what is left of others goes.
+if (reason === null) useOwnStore();
+// The stage that compiles gets a name as well: it stays for the next time, and what is left of earlier builds goes.
 const built = reason === null ? build(['build', ...targets], { ...process.env, BUILDER: 'buildah' }) : null;
 if (built?.status === 0) {
   const sizes = built.said.split('\n').filter((line) => /^localhost\/\S+ [\d.]+ \w+$/.test(line));
   process.stdout.write(`${sizes.join('\n')}\n`);
-  execFileSync('buildah', ['rmi', '--prune'], { stdio: 'pipe' });
+  buildah('rmi', '--prune');
   it.run();
 } else if (built === null || built.status === cannot) {
   process.stdout.write(`SKIPPED: the images are not built here: ${reason ?? built?.said.trim().split('\n').at(-1)}.\n`);
