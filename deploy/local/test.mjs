@@ -72,7 +72,7 @@ for (const [name, command, parameters] of wanted.length > 0 ? [] : checks) {
 }
 
 for (const file of testFiles
-  .filter((path) => wanted.length === 0 || wanted.some((word) => path.includes(word)))
+  .filter((path) => wanted.length === 0 || wanted.some((word) => relative(root, path).includes(word)))
   .sort()) {
   const began = Date.now();
   const { code, output } = await run(process.execPath, ['--enable-source-maps', file]);

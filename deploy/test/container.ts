@@ -12,7 +12,8 @@ interface ImageConfig {
   WorkingDir: string;
 }
 
-const buildah = (...parameters: string[]): string => execFileSync('buildah', parameters, { encoding: 'utf8' }).trim();
+export const buildah = (...parameters: string[]): string =>
+  execFileSync('buildah', parameters, { encoding: 'utf8' }).trim();
 
 export class Container {
   private constructor(

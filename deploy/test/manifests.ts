@@ -24,7 +24,10 @@ interface Probe {
 interface EnvironmentVariable {
   name: string;
   value?: string;
-  valueFrom?: { secretKeyRef?: { name: string; key: string } };
+  valueFrom?: {
+    secretKeyRef?: { name: string; key: string };
+    resourceFieldRef?: { containerName: string; resource: string };
+  };
 }
 
 export interface Container {
@@ -55,21 +58,35 @@ export interface PodSpec {
   terminationGracePeriodSeconds?: number;
   runtimeClassName?: string;
   hostNetwork?: boolean;
-  securityContext: { runAsNonRoot: boolean; runAsUser: number; seccompProfile: { type: string } };
+  priorityClassName?: string;
+  tolerations?: unknown[];
+  affinity?: unknown;
+  topologySpreadConstraints?: { topologyKey: string; labelSelector: Selector }[];
+  securityContext: {
+    runAsNonRoot: boolean;
+    runAsUser: number;
+    runAsGroup: number;
+    fsGroup?: number;
+    seccompProfile: { type: string };
+  };
   containers: Container[];
   initContainers?: Container[];
   volumes?: {
     name: string;
     emptyDir?: object;
     configMap?: { name: string };
-    secret?: { secretName: string; items?: { key: string }[] };
+    secret?: { secretName: string; defaultMode?: number; items?: { key: string; path: string }[] };
     persistentVolumeClaim?: { claimName: string };
   }[];
 }
 
+export interface Selector {
+  matchLabels?: Labels;
+}
+
 export interface PolicyPeer {
-  podSelector?: { matchLabels?: Labels };
-  namespaceSelector?: { matchLabels?: Labels };
+  podSelector?: Selector;
+  namespaceSelector?: Selector;
   ipBlock?: { cidr: string };
 }
 interface PolicyRule {
@@ -83,19 +100,32 @@ export interface Manifest {
   kind: string;
   metadata: { name: string; namespace?: string; labels?: Labels };
   data?: Record<string, string>;
+  /** Of a Role and of a RoleBinding. */
+  rules?: unknown;
+  roleRef?: { kind: string; name: string };
+  subjects?: { kind: string; name: string }[];
   spec?: {
-    selector?: { matchLabels?: Labels } & Labels;
-    template?: { metadata: { labels: Labels }; spec: PodSpec };
+    selector?: Selector & Labels;
+    template?: { metadata: { labels: Labels; annotations?: Record<string, string> }; spec: PodSpec };
     ports?: { name: string; port: number; targetPort: string }[];
-    podSelector?: { matchLabels?: Labels };
+    clusterIP?: string;
+    publishNotReadyAddresses?: boolean;
+    accessModes?: string[];
+    podSelector?: Selector;
     policyTypes?: string[];
     ingress?: PolicyRule[];
     egress?: PolicyRule[];
     scaleTargetRef?: { kind?: string; name: string };
     triggers?: { type: string; metadata: Record<string, string> }[];
-    volumeClaimTemplates?: { metadata: { name: string } }[];
+    minReplicas?: number;
+    minReplicaCount?: number;
+    minAvailable?: number;
+    maxUnavailable?: number;
+    volumeClaimTemplates?: { metadata: { name: string }; spec: { resources: { requests: Labels } } }[];
     serviceName?: string;
     replicas?: number;
+    strategy?: unknown;
+    ttlSecondsAfterFinished?: number;
   };
 }
 
@@ -110,7 +140,11 @@ export interface Workload {
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-export const hasKubectl = (): boolean => spawnSync('kubectl', ['version', '--client']).status === 0;
+/** One with Kustomize 5, which kubectl brings since 1.27; Debian's 1.20 does not know components. */
+export function hasKubectl(): boolean {
+  const { status, stdout } = spawnSync('kubectl', ['version', '--client', '--output=json'], { encoding: 'utf8' });
+  return status === 0 && /"kustomizeVersion": "v([5-9]|\d\d)/.test(stdout);
+}
 
 /** An overlay as it is, or with its kustomization changed. */
 export function render(overlay: string, change = (kustomization: string): string => kustomization): Manifest[] {
@@ -141,8 +175,30 @@ export const workloads = (manifests: readonly Manifest[]): Workload[] =>
 export const find = (manifests: readonly Manifest[], kind: string, name: string): Manifest | undefined =>
   manifests.find((manifest) => manifest.kind === kind && manifest.metadata.name === name);
 
+/** Built here, rather than NATS or PostgreSQL. */
+export const isOurs = ({ container }: Workload): boolean => container.image.includes('sortie-');
+
+/** Ports that a container says it has, by name and number. */
+export const portsOf = ({ ports = [] }: Container): (string | number)[] =>
+  ports.flatMap(({ name, containerPort }) => [name, containerPort]);
+
+/** Of a Service: labels alone. */
 export const matches = (selector: Labels | undefined, labels: Labels): boolean =>
   Object.entries(selector ?? {}).every(([key, value]) => labels[key] === value);
+
+/** Of everything else. What is not understood here must not be in it. */
+export function selects(selector: Selector | undefined, labels: Labels): boolean {
+  const odd = Object.keys(selector ?? {}).filter((key) => key !== 'matchLabels');
+  if (odd.length > 0) throw new Error(`a selector with ${odd.join()}, which the checks do not understand`);
+  return matches(selector?.matchLabels, labels);
+}
+
+/** Kubernetes' quantities, as far as they occur: cores, or bytes. */
+export function quantity(text: string): number {
+  const [, number = '', unit = ''] = /^([\d.]+)(m|Ki|Mi|Gi)?$/.exec(text) ?? [];
+  const factor = { '': 1, m: 1e-3, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 }[unit];
+  return Number(number || 'none') * (factor ?? Number.NaN);
+}
 
 /** Every variable of a container, with its value as far as it is known here. */
 export function environmentOf(manifests: readonly Manifest[], container: Container): Map<string, string | null> {

@@ -36,10 +36,22 @@ export const environmentReaders = (): string[] =>
       .filter((path) => /process\.env|\benv\[/.test(read(path))),
   );
 
+/** The user of all our programs, in images and manifests. */
+export const uid = 10_001;
+
+/** Variables of others that are set on purpose: NVIDIA's container toolkit, Node.js. */
+export const foreign = new Set(['NVIDIA_DRIVER_CAPABILITIES', 'NODE_EXTRA_CA_CERTS', 'NODE_ENV']);
+/** Set by Kubernetes in every pod. */
+export const given = new Set(['KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT']);
+
 export interface ImageTarget {
   environment: Map<string, string>;
   exposed: number[];
+  user: string;
 }
+
+/** The target that an image is built from, by its name. */
+export const targetOf = (image: string): string => /sortie-([a-z-]+?)(?::|$)/.exec(image)?.[1] ?? '';
 
 /** Final stages of the Dockerfile, with what they inherit from the stage `runtime`. */
 export function imageTargets(): Map<string, ImageTarget> {
@@ -54,7 +66,8 @@ export function imageTargets(): Map<string, ImageTarget> {
       for (const [, key = '', value = ''] of line.matchAll(/(\w+)=(\S+)/g)) environment.set(key, value);
     }
     const exposed = [...part.matchAll(/^EXPOSE (\d+)$/gm)].map(([, port]) => Number(port));
-    stages.set(name, { environment, exposed: [...(inherited?.exposed ?? []), ...exposed] });
+    const user = /^USER (\S+)$/m.exec(part)?.[1] ?? inherited?.user ?? '';
+    stages.set(name, { environment, exposed: [...(inherited?.exposed ?? []), ...exposed], user });
   }
   for (const name of ['debian', 'build', 'runtime']) stages.delete(name);
   return stages;

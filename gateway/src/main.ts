@@ -12,10 +12,11 @@ import { Tokens } from './arcgis/tokens.js';
 import { Jobs } from './jobs.js';
 
 /** Answers that take longer than this after a signal are cut off. */
-const stopMs = 20_000;
+const stopMs = 600_000;
 
 const { env } = process;
 const log = newLogger('gateway', env['SORTIE_LOG_LEVEL']);
+const stopsWith = stopOnSignal(log);
 const { registry, health } = newVitals();
 const vitalsServer = await serveVitals({ registry, health }, env['SORTIE_METRICS_LISTEN'] ?? '127.0.0.1:0', log);
 const jobClient = new JobServiceClient(required(env, 'SORTIE_JOB_ADDRESS'), clientCredentials(), clientOptions);
@@ -45,9 +46,11 @@ await Promise.all([
 ]);
 health.start();
 log.info({ port: bound }, 'gateway is up');
-stopOnSignal(log, async () => {
+stopsWith(async () => {
   health.stop();
   setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
+  // Once their answer is complete, connections would be kept open for another request.
+  setInterval(() => app.server.closeIdleConnections(), 1_000).unref();
   await app.close();
   jobClient.close();
   ingest.close();

@@ -1,11 +1,12 @@
 // Two gateways, two Job services, two Ingest APIs and three workers on one PostgreSQL and one NATS: they share the work, go
 // and come back one by one while requests and jobs come in, and nobody is turned away.
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateFlight } from '@sortie/ingest/sample/flight';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { GatewayError, Rest, type JobView } from './rest.js';
-import { startFleet, type Fleet, type Kind } from './testing/fleet.js';
+import { startFleet, type Fleet, type Kind, type Member } from './testing/fleet.js';
 import { scrape } from './testing/scrape.js';
 
 interface Context {
@@ -135,30 +136,94 @@ it('a worker that is told to go in the middle of a transcode hands back; log and
   const { fleet, clients, long } = context;
   const [client] = clients;
   assert.ok(client);
+  const total = async (kind: Kind, metric: string, outcome: string): Promise<number> =>
+    (await counts(fleet, kind, metric, { outcome })).reduce((sum, count) => sum + count, 0);
+  // Workers that went in the middle of a job before have been counted, too.
+  const before = {
+    handedBack: await total('job', 'sortie_attempts_total', 'handed_back'),
+    succeeded: await total('job', 'sortie_attempts_total', 'succeeded'),
+  };
   const jobId = await publishTo(clients, 0, long, 'Handed');
-  let job = await client?.job(jobId);
-  while (!job?.customAttributes.sortie?.currentStep?.text.startsWith('Transcoding')) {
-    assert.is(job?.status, 'In Progress');
+  let job = await client.job(jobId);
+  while (!job.customAttributes.sortie?.currentStep?.text.startsWith('Transcoding')) {
+    assert.is(job.status, 'In Progress');
     await new Promise((resolve) => setTimeout(resolve, 20));
-    job = await client?.job(jobId);
+    job = await client.job(jobId);
   }
-  const name = job.customAttributes.sortie.attempts[0]?.worker ?? '';
-  const worker = fleet.of('worker').find(({ pid }) => name.endsWith(`/${pid}`));
-  assert.ok(worker, name);
-  await worker?.stop();
+  const memberOf = (name: string): Member | undefined => fleet.of('worker').find(({ pid }) => name.endsWith(`/${pid}`));
+  const first = job.customAttributes.sortie.attempts[0]?.worker ?? '';
+  const worker = memberOf(first);
+  assert.ok(worker, first);
+  await worker.stop();
 
   const done = await ended(clients, 0, jobId);
   assert.is(done.status, 'COMPLETED');
   const attempts = done.customAttributes.sortie?.attempts ?? [];
   assert.is(attempts.length, 2);
-  assert.is.not(attempts[1]?.worker, name);
-  const handedBack = await counts(fleet, 'job', 'sortie_attempts_total', { outcome: 'handed_back' });
-  assert.ok(handedBack.reduce((sum, count) => sum + count) >= 1, 'the Job services count it');
-  const lines = (await worker?.log()) ?? [];
-  const told = lines.find(({ msg, job: of, outcome }) => msg === 'attempt ended' && of === jobId && outcome);
-  assert.is(told?.['outcome'], 'OUTCOME_HANDED_BACK');
-  assert.is(told?.['attempt'], 1);
-  await worker?.start();
+  const second = attempts[1]?.worker ?? '';
+  assert.is.not(second, first);
+  const other = memberOf(second);
+  assert.ok(other, second);
+
+  const after = {
+    handedBack: await total('job', 'sortie_attempts_total', 'handed_back'),
+    succeeded: await total('job', 'sortie_attempts_total', 'succeeded'),
+  };
+  assert.equal(after, { handedBack: before.handedBack + 1, succeeded: before.succeeded + 1 });
+  const outcomes = async (member: Member): Promise<unknown[][]> =>
+    (await member.log())
+      .filter(({ msg, job: of, outcome }) => msg === 'attempt ended' && of === jobId && outcome !== undefined)
+      .map(({ attempt, outcome }) => [attempt, outcome]);
+  assert.equal(await outcomes(worker), [[1, 'OUTCOME_HANDED_BACK']]);
+  assert.equal(await outcomes(other), [[2, 'OUTCOME_SUCCEEDED']]);
+  await worker.start();
+});
+
+it('an upload that is under way when all that it goes through is told to go is finished', async (context) => {
+  const { fleet, clients, short } = context;
+  const going = [...fleet.of('gateway').slice(0, 1), ...fleet.of('ingest-api')];
+  const bytes = await readFile(short);
+  let send = (): void => undefined;
+  const allowed = new Promise<void>((resolve) => {
+    send = resolve;
+  });
+  async function* form(): AsyncGenerator<Buffer> {
+    yield Buffer.from('--cut\r\ncontent-disposition: form-data; name="file"; filename="short.ts"\r\n\r\n');
+    yield bytes.subarray(0, 50_000);
+    await allowed;
+    yield bytes.subarray(50_000);
+    yield Buffer.from('\r\n--cut--\r\n');
+  }
+  const answer = fetch(`${fleet.gateways[0] ?? ''}/arcgis/rest/uploads/upload?f=json`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${clients[0]?.currentToken ?? ''}`,
+      'content-type': 'multipart/form-data; boundary=cut',
+    },
+    body: ReadableStream.from(form()),
+    duplex: 'half',
+  });
+  // Half of it lies in the storage, under a name that nobody sees yet.
+  const until = async (come: () => Promise<boolean>): Promise<void> => {
+    while (!(await come())) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  await until(async () =>
+    (await readdir(join(fleet.storage, 'uploads'), { recursive: true })).some((name) => /\/\.[^/]*$/.test(name)),
+  );
+  // One that has nothing to finish may be gone already.
+  const isGoing = (vitals: string): Promise<boolean> =>
+    fetch(`${vitals}/readyz`).then(
+      ({ status }) => status === 503,
+      () => true,
+    );
+  const gone = going.map((member) => member.stop());
+  for (const { vitals } of going) await until(() => isGoing(vitals));
+  send();
+  const document = (await (await answer).json()) as { fileId?: string };
+  assert.match(document.fileId ?? JSON.stringify(document), /^i[0-9a-f-]{36}$/);
+  await Promise.all(gone);
+  await Promise.all(going.map((member) => member.start()));
+  assert.equal(await readFile(join(fleet.storage, 'uploads', document.fileId ?? '', 'source.ts')), bytes);
 });
 
 it.run();

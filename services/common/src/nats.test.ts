@@ -2,14 +2,15 @@
 import { connect, RetentionPolicy } from 'nats';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { connectNats, ensureWorkQueue, ringForWork, workQueueLag, type NatsConnection } from './nats.js';
+import { ensureWorkQueue, ringForWork, workQueueLag, Nats } from './nats.js';
 import { startNats, type TestNats } from './testing/nats.js';
 
-const it = suite<{ server: TestNats; nats: NatsConnection }>('work queue');
+const it = suite<{ server: TestNats; nats: Nats }>('work queue');
 
 it.before(async (context) => {
   context.server = await startNats();
-  context.nats = await connectNats(context.server.url, 'test');
+  context.nats = new Nats(context.server.url, 'test');
+  await context.nats.wait(30_000);
 });
 it.after(async ({ server, nats }) => {
   await nats.close();

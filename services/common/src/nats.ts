@@ -7,9 +7,11 @@ import {
   NatsError,
   RetentionPolicy,
   StorageType,
+  type ConnectionOptions,
   type JsMsg,
   type NatsConnection,
 } from 'nats';
+import { SortieError } from './errors.js';
 import { ChangedMessage, WorkMessage } from './gen/sortie/job/v1/message.js';
 
 const stream = 'SORTIE_JOBS';
@@ -27,17 +29,60 @@ const consumerConfig = {
   max_ack_pending: 10_000,
 };
 
-export type { JsMsg, NatsConnection };
+export type { JsMsg };
 
-export const connectNats = (url: string, name: string): Promise<NatsConnection> =>
-  // The connection outlives restarts of the server; callers see errors only while it is away.
-  connect({
-    servers: url.split(','),
-    name,
-    maxReconnectAttempts: -1,
-    reconnectTimeWait: 500,
-    waitOnFirstConnect: true,
-  });
+const pauseMs = 500;
+
+/**
+ * A connection that need not be there yet: a program starts without NATS, and uses it when it comes. It outlives restarts of
+ * the server; callers see errors only while it is away.
+ */
+export class Nats {
+  private current: NatsConnection | null = null;
+  private closing = false;
+  private readonly connected: Promise<void>;
+
+  constructor(url: string, name: string) {
+    const servers = url.split(',');
+    this.connected = this.keepTrying({ servers, name, maxReconnectAttempts: -1, reconnectTimeWait: pauseMs });
+  }
+
+  private async keepTrying(options: ConnectionOptions): Promise<void> {
+    while (!this.closing && !this.current) {
+      try {
+        this.current = await connect(options);
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
+    if (this.closing) await this.current?.close();
+  }
+
+  /** Throws UNAVAILABLE before the first connect. */
+  get connection(): NatsConnection {
+    if (!this.current) throw new SortieError('UNAVAILABLE', 'NATS does not answer yet.');
+    return this.current;
+  }
+
+  get isOpen(): boolean {
+    return this.current !== null && !this.current.isClosed();
+  }
+
+  /** Resolves at the first connect, or when `waitMs` are over. */
+  async wait(waitMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, waitMs);
+    });
+    await Promise.race([this.connected, late]);
+    clearTimeout(timer);
+  }
+
+  async close(): Promise<void> {
+    this.closing = true;
+    await this.current?.close();
+  }
+}
 
 /** JetStream's codes (nats-server, errors.json): a stream of that name is made otherwise; the subject has its message. */
 const otherwiseMade = 10_058;
@@ -51,8 +96,8 @@ const hasCode = (error: unknown, code: number): boolean =>
  * and `discard_new_per_subject` make ringing twice for the same job harmless: the second message is refused while the
  * first is there.
  */
-export async function ensureWorkQueue(connection: NatsConnection, replicas = 1): Promise<void> {
-  const manager = await connection.jetstreamManager();
+export async function ensureWorkQueue(nats: Nats, replicas = 1): Promise<void> {
+  const manager = await nats.connection.jetstreamManager();
   const config = {
     name: stream,
     subjects: [workSubject('*')],
@@ -77,17 +122,17 @@ export async function ensureWorkQueue(connection: NatsConnection, replicas = 1):
  * After a power loss nats-server may remember less of the stream than of the consumer: numbers are then given out a second
  * time, and what has one of them is never delivered. One that was acknowledged in this very moment looks alike.
  */
-export async function strandedMessage(connection: NatsConnection): Promise<number | null> {
-  const manager = await connection.jetstreamManager();
+export async function strandedMessage(nats: Nats): Promise<number | null> {
+  const manager = await nats.connection.jetstreamManager();
   const { state } = await manager.streams.info(stream);
   const { ack_floor } = await manager.consumers.info(stream, workers);
   return state.messages > 0 && state.first_seq <= ack_floor.stream_seq ? state.first_seq : null;
 }
 
 /** Whether the stream answers and its consumer does not; false also when nothing does. */
-export async function consumerIsSilent(connection: NatsConnection): Promise<boolean> {
+export async function consumerIsSilent(nats: Nats): Promise<boolean> {
   try {
-    const manager = await connection.jetstreamManager();
+    const manager = await nats.connection.jetstreamManager();
     await manager.streams.info(stream);
     return await manager.consumers.info(stream, workers).then(
       () => false,
@@ -99,25 +144,25 @@ export async function consumerIsSilent(connection: NatsConnection): Promise<bool
 }
 
 /** Delivers all that lies in the stream anew. What a worker has already comes a second time, and is refused by the book. */
-export async function renewConsumer(connection: NatsConnection): Promise<void> {
-  const manager = await connection.jetstreamManager();
+export async function renewConsumer(nats: Nats): Promise<void> {
+  const manager = await nats.connection.jetstreamManager();
   // A consumer without a leader is taken away, but nobody says so: what counts is whether it can be made.
   await manager.consumers.delete(stream, workers).catch(() => undefined);
   await manager.consumers.add(stream, consumerConfig);
 }
 
 /** Wakes a worker for the job; quiet when the job is in the queue already. */
-export async function ringForWork(connection: NatsConnection, jobId: string): Promise<void> {
+export async function ringForWork(nats: Nats, jobId: string): Promise<void> {
   try {
-    await connection.jetstream().publish(workSubject(jobId), WorkMessage.encode({ jobId }).finish());
+    await nats.connection.jetstream().publish(workSubject(jobId), WorkMessage.encode({ jobId }).finish());
   } catch (error) {
     if (!hasCode(error, alreadyThere)) throw error;
   }
 }
 
 /** The next message for a worker, or null when none came within `waitMs` (at least 1000). Rejects while NATS is away. */
-export async function nextWork(connection: NatsConnection, waitMs: number): Promise<JsMsg | null> {
-  const consumer = await connection.jetstream().consumers.get(stream, workers);
+export async function nextWork(nats: Nats, waitMs: number): Promise<JsMsg | null> {
+  const consumer = await nats.connection.jetstream().consumers.get(stream, workers);
   const messages = await consumer.fetch({ max_messages: 1, expires: waitMs });
   // A request that is open while the server restarts is forgotten there, and the client would wait for its end for ever.
   const limit = setTimeout(() => void messages.close(), waitMs + 1_000);
@@ -132,25 +177,28 @@ export async function nextWork(connection: NatsConnection, waitMs: number): Prom
 export const readWork = (message: JsMsg): WorkMessage => WorkMessage.decode(message.data);
 
 /** Tells whoever watches the job that the book has something new. Lost without harm: watchers also look by themselves. */
-export function ringChanged(connection: NatsConnection, jobId: string, lastSequence: number): void {
-  if (!connection.isClosed()) {
-    connection.publish(changedSubject(jobId), ChangedMessage.encode({ jobId, lastSequence }).finish());
+export function ringChanged(nats: Nats, jobId: string, lastSequence: number): void {
+  if (nats.isOpen) {
+    nats.connection.publish(changedSubject(jobId), ChangedMessage.encode({ jobId, lastSequence }).finish());
   }
 }
 
 /** Calls back on each change of the job until the returned function is called. */
-export function listenChanged(connection: NatsConnection, jobId: string, onChange: () => void): () => void {
-  if (connection.isClosed()) return () => undefined;
-  const subscription = connection.subscribe(changedSubject(jobId), { callback: onChange });
+export function listenChanged(nats: Nats, jobId: string, onChange: () => void): () => void {
+  if (!nats.isOpen) return () => undefined;
+  const subscription = nats.connection.subscribe(changedSubject(jobId), { callback: onChange });
   return () => subscription.unsubscribe();
 }
 
-/** Rejects unless the server answers. */
-export const askNats = (connection: NatsConnection): Promise<void> => connection.flush();
+/** Rejects unless the server answers; one that has never been there is given a moment. */
+export async function askNats(nats: Nats): Promise<void> {
+  await nats.wait(1_000);
+  await nats.connection.flush();
+}
 
 /** How many jobs lie in the queue, and how many are with a worker that has not acknowledged them yet. */
-export async function workQueueLag(connection: NatsConnection): Promise<{ pending: number; ackPending: number }> {
-  const manager = await connection.jetstreamManager();
+export async function workQueueLag(nats: Nats): Promise<{ pending: number; ackPending: number }> {
+  const manager = await nats.connection.jetstreamManager();
   const { num_pending, num_ack_pending } = await manager.consumers.info(stream, workers);
   return { pending: num_pending, ackPending: num_ack_pending };
 }

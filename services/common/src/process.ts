@@ -2,11 +2,15 @@
 import type { Logger } from './log.js';
 
 /**
- * Runs `stop` once on SIGTERM, SIGINT, or when the program that started this one is gone (its IPC channel closes), then
- * exits. A second signal exits at once.
+ * Ends the program on SIGTERM, SIGINT, or when the program that started this one is gone (its IPC channel closes). Comes
+ * before all else: the first process of a container gets no signal that it does not listen to (pid_namespaces(7)), so one
+ * that waits for its database would be killed at the end of its grace period only. As long as the program starts there is
+ * nothing to hand back, and it exits at once; the function that is returned takes what has to be done before the exit from
+ * then on. A second signal exits at once.
  */
-export function stopOnSignal(log: Logger, stop: () => Promise<void>): void {
+export function stopOnSignal(log: Logger): (stop: () => Promise<void>) => void {
   let stopping = false;
+  let stop = (): Promise<void> => Promise.resolve();
   const begin = (reason: string): void => {
     if (stopping) process.exit(1);
     stopping = true;
@@ -22,6 +26,9 @@ export function stopOnSignal(log: Logger, stop: () => Promise<void>): void {
   process.on('SIGTERM', () => begin('SIGTERM'));
   process.on('SIGINT', () => begin('SIGINT'));
   if (process.connected) process.on('disconnect', () => begin('parent gone'));
+  return (whenUp) => {
+    stop = whenUp;
+  };
 }
 
 /** What a program tells its parent when it is up. */

@@ -6,6 +6,7 @@ import { startIngestApi } from './api.js';
 
 const { env } = process;
 const log = newLogger('ingest-api', env['SORTIE_LOG_LEVEL']);
+const stopsWith = stopOnSignal(log);
 const vitals = newVitals();
 const vitalsServer = await serveVitals(vitals, env['SORTIE_METRICS_LISTEN'] ?? '127.0.0.1:0', log);
 
@@ -22,7 +23,7 @@ const api = await startIngestApi(
   log,
   vitals,
 );
-stopOnSignal(log, async () => {
+stopsWith(async () => {
   await api.stop();
   await vitalsServer.stop();
 });

@@ -22,6 +22,9 @@ export interface IngestApi {
   stop(): Promise<void>;
 }
 
+/** Uploads and downloads that take longer than this after a signal are cut off. */
+const stopMs = 600_000;
+
 export async function startIngestApi(
   settings: IngestApiSettings,
   log: Logger,
@@ -47,7 +50,7 @@ export async function startIngestApi(
     port: running.port,
     stop: async () => {
       health.stop();
-      await running.stop();
+      await running.stop(stopMs);
       jobs.close();
     },
   };

@@ -9,6 +9,7 @@ import { startWorker } from './worker/worker.js';
 
 const { env } = process;
 const log = newLogger('ingest-worker', env['SORTIE_LOG_LEVEL']);
+const stopsWith = stopOnSignal(log);
 const vitals = newVitals();
 const vitalsServer = await serveVitals(vitals, env['SORTIE_METRICS_LISTEN'] ?? '127.0.0.1:0', log);
 const storage = required(env, 'SORTIE_STORAGE');
@@ -27,7 +28,7 @@ const worker = await startWorker(
   log,
   vitals,
 );
-stopOnSignal(log, async () => {
+stopsWith(async () => {
   await worker.stop();
   await vitalsServer.stop();
 });

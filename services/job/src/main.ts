@@ -6,6 +6,7 @@ import { startJobService } from './service.js';
 
 const { env } = process;
 const log = newLogger('job', env['SORTIE_LOG_LEVEL']);
+const stopsWith = stopOnSignal(log);
 const vitals = newVitals();
 const vitalsServer = await serveVitals(vitals, env['SORTIE_METRICS_LISTEN'] ?? '127.0.0.1:0', log);
 const service = await startJobService(
@@ -18,7 +19,7 @@ const service = await startJobService(
   log,
   vitals,
 );
-stopOnSignal(log, async () => {
+stopsWith(async () => {
   await service.stop();
   await vitalsServer.stop();
 });

@@ -1,7 +1,7 @@
 // What the Job service measures: the facts as they enter the book, each counted once by the process that wrote it, and the
 // queue as it stands when somebody asks.
 import { Engine, State, Step, StepState, type JobEvent } from '@sortie/common/gen/sortie/job/v1/job';
-import { workQueueLag, type NatsConnection } from '@sortie/common/nats';
+import { workQueueLag, type Nats } from '@sortie/common/nats';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Change } from './job.js';
 import type { Store } from './store.js';
@@ -87,7 +87,7 @@ export class JobMetrics {
   }
 
   /** The book and the queue are asked on each scrape; what does not answer leaves a gap instead of an old number. */
-  watchQueue(store: Store, nats: NatsConnection): void {
+  watchQueue(store: Store, nats: Nats): void {
     const registers = [this.registry];
     new Gauge({
       name: 'sortie_jobs_open',

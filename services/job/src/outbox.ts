@@ -1,7 +1,7 @@
 // Carries what the book wants done to the work queue. A job is written together with its outbox row, so it is never lost
 // between the two; a row that could not be sent is sent later.
 import type { Logger } from '@sortie/common/log';
-import { ringForWork, type NatsConnection } from '@sortie/common/nats';
+import { ringForWork, type Nats } from '@sortie/common/nats';
 import type { Store } from './store.js';
 
 export class Outbox {
@@ -10,7 +10,7 @@ export class Outbox {
 
   constructor(
     private readonly store: Store,
-    private readonly nats: NatsConnection,
+    private readonly nats: Nats,
     private readonly log: Logger,
   ) {}
 

@@ -1,17 +1,18 @@
 // The work queue on a cluster of three real nats-servers, each of which goes once.
 import { newLogger } from '@sortie/common/log';
-import { connectNats, nextWork, readWork, ringForWork, type NatsConnection } from '@sortie/common/nats';
+import { nextWork, readWork, ringForWork, Nats } from '@sortie/common/nats';
 import { startNatsCluster, type TestCluster } from '@sortie/common/testing/nats-cluster';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { QueueKeeper } from './queue-keeper.js';
 
-const it = suite<{ cluster: TestCluster; nats: NatsConnection }>('queue keeper');
+const it = suite<{ cluster: TestCluster; nats: Nats }>('queue keeper');
 const log = newLogger('test', 'silent');
 
 it.before(async (context) => {
   context.cluster = await startNatsCluster();
-  context.nats = await connectNats(context.cluster.url, 'test');
+  context.nats = new Nats(context.cluster.url, 'test');
+  await context.nats.wait(30_000);
 });
 it.after(async ({ cluster, nats }) => {
   await nats.close();
@@ -38,7 +39,7 @@ it('a queue of one server spreads over three, and outlives each of them', async 
   const keeper = new QueueKeeper(nats, 3, log);
   await sooner(() => keeper.look());
   const everywhere = async (): Promise<void> => {
-    const { config, cluster: state } = await (await nats.jetstreamManager()).streams.info('SORTIE_JOBS');
+    const { config, cluster: state } = await (await nats.connection.jetstreamManager()).streams.info('SORTIE_JOBS');
     assert.is(config.num_replicas, 3);
     assert.equal(
       state?.replicas?.map(({ current, offline }) => current && !offline),

@@ -1,13 +1,7 @@
 // Looks after the work queue in NATS: makes it when it is missing, and makes anew what NATS does not mend by itself. What
 // lies in it can always be made again from the book.
 import type { Logger } from '@sortie/common/log';
-import {
-  consumerIsSilent,
-  ensureWorkQueue,
-  renewConsumer,
-  strandedMessage,
-  type NatsConnection,
-} from '@sortie/common/nats';
+import { consumerIsSilent, ensureWorkQueue, renewConsumer, strandedMessage, type Nats } from '@sortie/common/nats';
 
 /** Looks, each of some seconds: an election of a new leader takes less. */
 const patience = 3;
@@ -18,7 +12,7 @@ export class QueueKeeper {
   private silent = 0;
 
   constructor(
-    private readonly nats: NatsConnection,
+    private readonly nats: Nats,
     private readonly replicas: number,
     private readonly log: Logger,
   ) {}

@@ -2,7 +2,7 @@
 // live lease is put back on its way from here.
 import { State } from '@sortie/common/gen/sortie/job/v1/job';
 import type { Logger } from '@sortie/common/log';
-import { ringForWork, type NatsConnection } from '@sortie/common/nats';
+import { ringForWork, type Nats } from '@sortie/common/nats';
 import { expireLease, type Policy } from './job.js';
 import type { Outbox } from './outbox.js';
 import type { QueueKeeper } from './queue-keeper.js';
@@ -16,7 +16,7 @@ const intervalMs = 1_000;
 
 export interface ReconcilerParts {
   store: Store;
-  nats: NatsConnection;
+  nats: Nats;
   outbox: Outbox;
   policy: Policy;
   log: Logger;

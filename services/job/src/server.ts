@@ -15,7 +15,7 @@ import {
 } from '@sortie/common/gen/sortie/job/v1/job';
 import { logInternal, unary } from '@sortie/common/grpc';
 import { isFileId, isJobId, newJobId } from '@sortie/common/ids';
-import { listenChanged, ringChanged, type NatsConnection } from '@sortie/common/nats';
+import { listenChanged, ringChanged, type Nats } from '@sortie/common/nats';
 import { cancel, checkLease, create, finishAttempt, isEnded, reportStep, startAttempt, type Policy } from './job.js';
 import type { Outbox } from './outbox.js';
 import type { Cursor, ListFilter, Store } from './store.js';
@@ -30,7 +30,7 @@ const lookMs = 1_000;
 export interface JobServerParts {
   store: Store;
   outbox: Outbox;
-  nats: NatsConnection;
+  nats: Nats;
   policy: Policy;
   log: Logger;
 }
@@ -180,7 +180,7 @@ export function newJobServer({ store, outbox, nats, policy, log }: JobServerPart
 async function watch(
   call: ServerWritableStream<WatchJobRequest, WatchJobResponse>,
   store: Store,
-  nats: NatsConnection,
+  nats: Nats,
 ): Promise<void> {
   const jobId = validJobId(call.request.jobId);
   let after = call.request.afterEvent;

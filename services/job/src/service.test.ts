@@ -24,7 +24,7 @@ import {
 } from '@sortie/common/gen/sortie/job/v1/job';
 import { call, clientCredentials } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
-import { connectNats, nextWork, readWork, type NatsConnection } from '@sortie/common/nats';
+import { nextWork, readWork, Nats } from '@sortie/common/nats';
 import { startNats, type TestNats } from '@sortie/common/testing/nats';
 import { startPostgres, type TestPostgres } from '@sortie/common/testing/postgres';
 import { suite } from 'uvu';
@@ -33,7 +33,7 @@ import { startJobService, type JobService } from './service.js';
 
 interface Context {
   natsServer: TestNats;
-  nats: NatsConnection;
+  nats: Nats;
   postgres: TestPostgres | null;
   directory: string;
   database: string;
@@ -128,7 +128,8 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
 
   it.before(async (context) => {
     context.natsServer = await startNats();
-    context.nats = await connectNats(context.natsServer.url, 'test');
+    context.nats = new Nats(context.natsServer.url, 'test');
+    await context.nats.wait(30_000);
     context.directory = await mkdtemp(join(tmpdir(), 'sortie-book-'));
     context.postgres = kind === 'PostgreSQL' ? await startPostgres() : null;
     context.database = context.postgres?.url ?? join(context.directory, 'book');
@@ -280,7 +281,7 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
 
   it('a job survives the loss of the whole queue', async (context) => {
     const { jobId } = await create(context);
-    const manager = await context.nats.jetstreamManager();
+    const manager = await context.nats.connection.jetstreamManager();
     await manager.streams.purge('SORTIE_JOBS');
     let found = false;
     await until(async () => {

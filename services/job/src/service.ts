@@ -3,7 +3,7 @@ import { isAway, migrate, openDatabase, type Database } from '@sortie/common/dat
 import { JobServiceService } from '@sortie/common/gen/sortie/job/v1/job';
 import { newServer, startServer } from '@sortie/common/grpc';
 import type { Logger } from '@sortie/common/log';
-import { askNats, connectNats, ringChanged } from '@sortie/common/nats';
+import { askNats, Nats, ringChanged } from '@sortie/common/nats';
 import { newVitals, type Vitals } from '@sortie/common/vitals';
 import { defaultPolicy, type Policy } from './job.js';
 import { JobMetrics } from './metrics.js';
@@ -31,6 +31,7 @@ export interface JobService {
 }
 
 const databaseWaitMs = 1_000;
+const natsWaitMs = 2_000;
 
 /** A database that starts at the same time is waited for; one that refuses is an error. */
 async function migrateWhenThere(database: Database, log: Logger): Promise<void> {
@@ -53,12 +54,12 @@ export async function startJobService(
 ): Promise<JobService> {
   const policy = settings.policy ?? defaultPolicy;
   const { health, registry } = vitals;
-  const [database, nats] = await Promise.all([
-    openDatabase(settings.database),
-    connectNats(settings.natsUrl, 'sortie-job'),
-  ]);
+  const nats = new Nats(settings.natsUrl, 'sortie-job');
+  const database = await openDatabase(settings.database);
   await migrateWhenThere(database, log);
   const queue = new QueueKeeper(nats, settings.natsReplicas ?? 1, log);
+  // One that starts at the same time is waited for; without it the book is kept all the same.
+  await nats.wait(natsWaitMs);
   // A cluster that is still coming together has no room for replicas; the reconciler goes on trying.
   await queue.look().catch((error: unknown) => log.warn({ err: error }, 'the work queue cannot be made yet'));
   const metrics = new JobMetrics(registry);

@@ -27,9 +27,10 @@ export const listens = (port: number): Promise<boolean> =>
     socket.on('error', () => resolve(false));
   });
 
-export async function startNats(): Promise<TestNats> {
+/** At a port of the caller's, or any free one. */
+export async function startNats(wanted?: number): Promise<TestNats> {
   const directory = await mkdtemp(join(tmpdir(), 'sortie-nats-'));
-  const port = await freePort();
+  const port = wanted ?? (await freePort());
   let program: Program | null = null;
   const start = async (): Promise<void> => {
     program = await startProgram(

@@ -1,4 +1,5 @@
 // Tells the Job service, now and then, that this worker is there and what it works with.
+import { setTimeout } from 'node:timers/promises';
 import type { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
 import { call } from '@sortie/common/grpc';
 import type { Logger } from '@sortie/common/log';
@@ -33,14 +34,7 @@ export async function reportWorker(
     await call(jobs.reportWorker.bind(jobs), { worker }).catch((error: unknown) => {
       log.debug({ err: error }, 'the Job service could not be told about this worker');
     });
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, everyMs);
-      signal.addEventListener('abort', done, { once: true });
-    });
+    // Rejects at once when the signal is there already.
+    await setTimeout(everyMs, undefined, { signal }).catch(() => undefined);
   }
 }

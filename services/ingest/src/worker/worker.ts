@@ -12,7 +12,7 @@ import {
 } from '@sortie/common/gen/sortie/job/v1/job';
 import { askHealth, call, clientCredentials, clientOptions } from '@sortie/common/grpc';
 import type { Logger } from '@sortie/common/log';
-import { ackWaitMs, askNats, connectNats, nextWork, readWork, type JsMsg } from '@sortie/common/nats';
+import { ackWaitMs, askNats, Nats, nextWork, readWork, type JsMsg } from '@sortie/common/nats';
 import { openStorage, type Storage } from '@sortie/common/storage';
 import type { Vitals } from '@sortie/common/vitals';
 import { Catalogue } from '../catalogue.js';
@@ -66,17 +66,16 @@ export async function startWorker(
   const storage = await openStorage(settings.storage);
   await mkdir(settings.workDirectory, { recursive: true });
   const jobs = new JobServiceClient(settings.jobAddress, clientCredentials(), clientOptions);
-  const connecting = connectNats(settings.natsUrl, `sortie-worker ${name}`);
+  const nats = new Nats(settings.natsUrl, `sortie-worker ${name}`);
   // CUDA takes its time; nothing else is waited for before the worker counts as started.
   const preflight = await findGpus(settings.run.engine, settings.workDirectory, log);
   // Without one of these it can take no work: a rollout must not go on over such a worker.
   await Promise.all([
     health.watch({ name: 'storage', needed: true, ask: () => storage.room() }),
-    health.watch({ name: 'nats', needed: true, ask: () => connecting.then(askNats) }),
+    health.watch({ name: 'nats', needed: true, ask: () => askNats(nats) }),
     health.watch({ name: 'job', needed: true, ask: () => askHealth(jobs) }),
   ]);
   health.start();
-  const nats = await connecting;
   const parts: Parts = {
     settings,
     name,
