@@ -40,25 +40,27 @@ const shown = element('telemetry');
 const uasSet = 10000;
 const securitySet = 20000;
 const classification = 20001;
-const precisionTimeStamp = 10002;
 
 /** "SensorHorizontalFieldofView" in words. */
 const words = (name) => name.replace(/([a-z])(?=[A-Z])|([A-Z])(?=[A-Z][a-z])/g, '$& ').replace('Fieldof', 'Field of');
-const number = (value) => String(Number.isInteger(value) ? value : Number(value.toFixed(6)));
+const signs = { deg: '°', degC: ' °C', '%': ' %' };
+/** Degrees to a tenth of a metre on the ground, all else to hundredths. */
+const quantity = (value, units = '') =>
+  `${Number(value.toFixed(units === 'deg' ? 6 : 2))}${signs[units] ?? (units && ` ${units}`)}`;
 
 /** A damaged stamp may lie beyond what a Date can hold (ECMA-262, section 21.4.1.1). */
 const moment = (microseconds) =>
-  Math.abs(microseconds) < 8.64e18 ? new Date(microseconds / 1000).toISOString() : number(microseconds);
+  Math.abs(microseconds) < 8.64e18 ? new Date(microseconds / 1000).toISOString() : quantity(microseconds, 'us');
 
 /** Pairs of name and text; the marking is "unknown" unless the telemetry tells. */
 function rowsOf(sets) {
   const set = (tagId) => sets.find((candidate) => candidate.tagId === tagId)?.value ?? [];
   const marking = set(securitySet).find(({ tagId }) => tagId === classification);
   const rows = [['Security Classification', marking?.meaning ?? 'unknown']];
-  for (const { tagId, name, value, meaning } of set(uasSet)) {
-    if (tagId === precisionTimeStamp) rows.push([words(name), moment(value)]);
-    else if (meaning !== undefined) rows.push([words(name), [meaning].flat().join(', ')]);
-    else if (typeof value === 'number') rows.push([words(name), number(value)]);
+  for (const { name, value, units, meaning } of set(uasSet)) {
+    if (meaning !== undefined) rows.push([words(name), [meaning].flat().join(', ')]);
+    else if (typeof value === 'number')
+      rows.push([words(name), units === 'us' ? moment(value) : quantity(value, units)]);
     else if (typeof value === 'string' && value !== '') rows.push([words(name), value]);
   }
   return rows;

@@ -114,6 +114,11 @@ it('the layer plays, with its telemetry of the moment', async ({ sortie, page, c
     'Unclassified',
     'Precision Time Stamp',
   ]);
+  for (const [name, form] of [
+    ['Sensor Latitude', /^-?\d+\.\d{1,6}°$/],
+    ['Sensor True Altitude', /^\d+(\.\d{1,2})? m$/],
+  ] as const)
+    assert.match((await page.locator(`#telemetry dt:text-is("${name}") + dd`).textContent()) ?? '', form);
   for (const name of ['Packets', 'Table', 'Track', 'Health report']) {
     const link = await page.getByRole('link', { name, exact: true }).getAttribute('href');
     assert.is((await page.request.get(new URL(link ?? '', page.url()).href)).status(), 200, name);

@@ -18,14 +18,15 @@ test('a cue is one line of JSON that WebVTT takes as it is', () => {
   assert.not.match(text, /-->|[<>&\n]/);
   const { source, data } = JSON.parse(text) as {
     source: string;
-    data: { tagId: number; value: { tagId: number; name: string; value: unknown }[] }[];
+    data: { tagId: number; value: { tagId: number; name: string; value: unknown; units?: string }[] }[];
   };
   assert.is(source, 'EsriVideoServer');
   assert.is(data[0]?.tagId, 10_000);
   const value = (tagId: number): unknown => data[0]?.value.find((entry) => entry.tagId === tagId)?.value;
   assert.is(value(10_003), 'a --> b <i>&amp;\n');
   assert.ok(Math.abs((value(10_013) as number) - 46.5) < 1e-6);
-  assert.is(data[0]?.value.find((entry) => entry.tagId === 10_013)?.name, 'SensorLatitude');
+  const { name, units } = data[0]?.value.find((entry) => entry.tagId === 10_013) ?? {};
+  assert.equal([name, units], ['SensorLatitude', 'deg']);
   assert.equal(Object.keys((value(90_061) as { geometry: object }).geometry), ['x', 'y', 'spatialReference']);
 });
 

@@ -18,7 +18,8 @@ interface Entry {
   tagId: number;
   name: string;
   value: unknown;
-  /** Of an enumeration, in words; Esri's client passes over it. */
+  /** What Esri's client passes over: the unit, and of an enumeration the words. */
+  units?: string;
   meaning?: string | string[];
 }
 
@@ -55,6 +56,7 @@ const entryOf = (base: number, tag: number, name: string | undefined, item: Item
   tagId: base + tag,
   name: name === undefined ? `Item${tag}` : entryName(name),
   value: plain(value),
+  ...(item.units === undefined ? {} : { units: item.units }),
   ...(item.meaning === undefined ? {} : { meaning: item.meaning }),
 });
 
