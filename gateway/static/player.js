@@ -42,7 +42,8 @@ const securitySet = 20000;
 const classification = 20001;
 
 /** "SensorHorizontalFieldofView" in words. */
-const words = (name) => name.replace(/([a-z])(?=[A-Z])|([A-Z])(?=[A-Z][a-z])/g, '$& ').replace('Fieldof', 'Field of');
+const words = (name) =>
+  name.replace(/[a-z](?=[A-Z\d])|\d(?=[A-Z])|[A-Z](?=[A-Z][a-z])/g, '$& ').replace('Fieldof', 'Field of');
 const signs = { deg: '°', degC: ' °C', '%': ' %' };
 /** Degrees to a tenth of a metre on the ground, all else to hundredths. */
 const quantity = (value, units = '') =>

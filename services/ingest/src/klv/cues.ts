@@ -67,13 +67,23 @@ export function cueText({ entries, security }: Pick<State, 'entries' | 'security
   );
   if (places.frameCenter) {
     const [longitude, latitude] = places.frameCenter;
-    value.push({ tagId: frameCenterLatitude, name: 'FrameCenterLatitude', value: latitude });
-    value.push({ tagId: frameCenterLatitude + 1, name: 'FrameCenterLongitude', value: longitude });
+    value.push({ tagId: frameCenterLatitude, name: 'FrameCenterLatitude', value: latitude, units: 'deg' });
+    value.push({ tagId: frameCenterLatitude + 1, name: 'FrameCenterLongitude', value: longitude, units: 'deg' });
   }
   if (places.corners) {
     places.corners.forEach(([longitude, latitude], index) => {
-      value.push({ tagId: firstCorner + 2 * index, name: `CornerLatitudePoint${index + 1}`, value: latitude });
-      value.push({ tagId: firstCorner + 2 * index + 1, name: `CornerLongitudePoint${index + 1}`, value: longitude });
+      value.push({
+        tagId: firstCorner + 2 * index,
+        name: `CornerLatitudePoint${index + 1}`,
+        value: latitude,
+        units: 'deg',
+      });
+      value.push({
+        tagId: firstCorner + 2 * index + 1,
+        name: `CornerLongitudePoint${index + 1}`,
+        value: longitude,
+        units: 'deg',
+      });
     });
     const ring = continuous(places.corners).map(([x, y]) => [x, y]);
     const rings = [[...ring, ring[0]]];
