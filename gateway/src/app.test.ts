@@ -472,4 +472,14 @@ it('files of a layer are delivered with types, ranges and tokens', async ({ site
   assert.match(page.text, 'player.js');
 });
 
+it('a gateway that goes lets go of those who watch a job; they come back elsewhere', async ({ site }) => {
+  const jobId = await newJob(site);
+  const reply = await fetch(`${jobUrl(site, jobId)}/events?token=${site.token('ana')}`);
+  const reader = (reply.body as ReadableStream<Uint8Array>).getReader();
+  assert.match(new TextDecoder().decode((await reader.read()).value), 'id: 1');
+  const closed = site.app.close();
+  while (!(await reader.read()).done);
+  await closed;
+});
+
 it.run();
