@@ -1,6 +1,6 @@
 // Telemetry of a file: every packet of every KLV stream, in the order of the file, in constant memory.
 import { createReadStream } from 'node:fs';
-import { TransportReader, type KlvStream, type TransportReport } from '../mpegts/reader.js';
+import { hevcStream, TransportReader, type KlvStream, type TransportReport } from '../mpegts/reader.js';
 import { CarriageReader, type FramedPacket } from './carriage.js';
 import { Framer } from './framing.js';
 import { decodePacket, type KlvPacket } from './packet.js';
@@ -63,7 +63,7 @@ export class KlvReader {
             (pid) => {
               for (const packet of this.carriages.get(pid)?.lose() ?? []) this.add(packet, pid);
             },
-            (head) => this.videoClock.look(head),
+            (head, streamType) => this.videoClock.look(head, streamType === hevcStream),
           );
   }
 

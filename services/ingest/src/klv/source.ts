@@ -75,7 +75,7 @@ export class TelemetrySource {
     let i = 0;
     for await (const { track, picture, bytes, time } of samples) {
       if (picture) {
-        this.videoClock.look(bytes);
+        this.videoClock.look(bytes, null);
         wanted.pictures = this.videoClock.hopeful;
         continue;
       }

@@ -23,7 +23,9 @@ const cases: readonly (readonly [name: string, hex: string, seen: readonly [bigi
 ];
 for (const [name, hex, seen] of cases) {
   test(name, () => {
-    const found = videoTimeOf(Buffer.from(hex, 'hex'));
+    const found = videoTimeOf(Buffer.from(hex, 'hex'), null);
+    assert.equal(videoTimeOf(Buffer.from(hex, 'hex'), name.startsWith('HEVC')), found);
+    assert.is(videoTimeOf(Buffer.from(hex, 'hex'), !name.startsWith('HEVC')), null);
     assert.equal(found && [found.timestamp, found.precision, found.unlocked, found.jumped], seen);
   });
 }
@@ -70,13 +72,13 @@ for (const [name, container, more] of files) {
 test('without stamps the pictures are given up, but not those after the first stamp', () => {
   const clock = new VideoClock();
   const plain = Buffer.alloc(64, 0x55);
-  for (let picture = 0; picture < 599; picture++) clock.look(plain);
+  for (let picture = 0; picture < 599; picture++) clock.look(plain, null);
   assert.ok(clock.hopeful);
-  clock.look(plain);
+  clock.look(plain, null);
   assert.not(clock.hopeful);
   const stamped = new VideoClock();
-  stamped.look(Buffer.from(`${h264}${stamp('9f', time)}80`, 'hex'));
-  for (let picture = 0; picture < 2000; picture++) stamped.look(plain);
+  stamped.look(Buffer.from(`${h264}${stamp('9f', time)}80`, 'hex'), false);
+  for (let picture = 0; picture < 2000; picture++) stamped.look(plain, false);
   assert.ok(stamped.hopeful);
   assert.equal([stamped.times?.pictures, stamped.times?.unlocked], [1, 1]);
 });

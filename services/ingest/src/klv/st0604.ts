@@ -10,11 +10,13 @@ export interface VideoTime {
   jumped: boolean;
 }
 
-const identifiers: readonly (readonly [Buffer, VideoTime['precision']])[] = [
-  [Buffer.from('MISPmicrosectime', 'latin1'), 'microseconds'],
+type Identifier = readonly [Buffer, VideoTime['precision']];
+const others: readonly Identifier[] = [[Buffer.from('MISPmicrosectime', 'latin1'), 'microseconds']];
+const hevc: readonly Identifier[] = [
   [Buffer.from('a8687dd4d7593758a5cef0338b6545f1', 'hex'), 'microseconds'],
   [Buffer.from('cf848278ee23306c9265e8fef22fb8b8', 'hex'), 'nanoseconds'],
 ];
+const all = [...others, ...hevc];
 const identifierBytes = 16;
 /** Status, and four pairs of bytes with 0xFF between them, so that they never look like a start code. */
 const stampBytes = 12;
@@ -34,9 +36,9 @@ function withoutPrevention(bytes: Buffer): Buffer {
   return Buffer.from(kept);
 }
 
-/** Of the beginning of an access unit; null when there is none. */
-export function videoTimeOf(head: Buffer): VideoTime | null {
-  for (const [identifier, precision] of identifiers) {
+/** Of the beginning of an access unit; null when there is none. `isHevc`: null where that is not known. */
+export function videoTimeOf(head: Buffer, isHevc: boolean | null): VideoTime | null {
+  for (const [identifier, precision] of isHevc === null ? all : isHevc ? hevc : others) {
     const at = head.indexOf(identifier);
     if (at < 0) continue;
     const from = at + identifierBytes;
@@ -81,8 +83,8 @@ export class VideoClock {
     return this.times !== null || this.without < enoughWithout;
   }
 
-  look(head: Buffer): void {
-    const found = videoTimeOf(head);
+  look(head: Buffer, isHevc: boolean | null): void {
+    const found = videoTimeOf(head, isHevc);
     if (!found) {
       this.without++;
       return;

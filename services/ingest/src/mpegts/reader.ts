@@ -44,8 +44,10 @@ const privatePes = 0x06;
 /** Tags of descriptors that may hold the identifier "KLVA": registration, metadata pointer, metadata. */
 const identifying = [0x05, 0x25, 0x26];
 
+/** stream_type of HEVC. */
+export const hevcStream = 0x24;
 /** Types that carry a picture: MPEG-1/2, MPEG-4, H.264, HEVC, VVC, JPEG 2000, AVS, VC-1. */
-const pictureTypes = [0x01, 0x02, 0x10, 0x1b, 0x21, 0x24, 0x33, 0x42, 0xd1, 0xd2, 0xea];
+const pictureTypes = [0x01, 0x02, 0x10, 0x1b, 0x21, hevcStream, 0x33, 0x42, 0xd1, 0xd2, 0xea];
 
 /** Whether the byte behind a start code (00 00 01) begins a slice. */
 const sliceTests: Partial<Record<number, (byte: number) => boolean>> = {
@@ -54,7 +56,7 @@ const sliceTests: Partial<Record<number, (byte: number) => boolean>> = {
   0x02: (byte) => byte >= 0x01 && byte <= 0xaf,
   // H.264 table 7-1 and H.265 table 7-1: VCL NAL unit types.
   0x1b: (byte) => (byte & 0x1f) >= 1 && (byte & 0x1f) <= 5,
-  0x24: (byte) => ((byte >> 1) & 0x3f) < 32,
+  [hevcStream]: (byte) => ((byte >> 1) & 0x3f) < 32,
 };
 const startCode = 3;
 
@@ -96,13 +98,13 @@ export class TransportReader {
 
   /**
    * `onPes` gets each PES packet of each KLV candidate; its payload is its own. `onLoss` hears of packets of a candidate
-   * that are missing between two of its PES packets. `onVideo` gets the first bytes of each picture that has a PTS; they are
-   * valid until it returns.
+   * that are missing between two of its PES packets. `onVideo` gets the first bytes of each picture that has a PTS, and its
+   * stream_type; they are valid until it returns.
    */
   constructor(
     private readonly onPes: (packet: PesPacket) => void,
     private readonly onLoss?: (pid: number) => void,
-    private readonly onVideo?: (head: Buffer) => void,
+    private readonly onVideo?: (head: Buffer, streamType: number) => void,
   ) {
     this.roles[0] = roleOther;
   }
@@ -246,7 +248,7 @@ export class TransportReader {
   }
 
   private giveHead(): void {
-    if (this.headSize > 0) this.onVideo?.(this.head.subarray(0, this.headSize));
+    if (this.headSize > 0) this.onVideo?.(this.head.subarray(0, this.headSize), this.videoTypes[this.headPid] ?? 0);
     this.headSize = 0;
     this.headLeft = 0;
   }
