@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { emsgBox } from '../klv/emsg.js';
 import { encodePacket } from '../klv/encode.js';
 import { TelemetrySource, type Container } from '../klv/source.js';
 
@@ -165,6 +166,18 @@ it('a track of metadata in Matroska, with sizes known and unknown', async ({ dir
   assert.equal(await read(directory, 'matroska', mkv(true)), expected(0));
   for (const lacing of ['xiph', 'fixed', 'ebml'] as const)
     assert.equal(await read(directory, 'matroska', mkv(false, lacing)), expected(0), lacing);
+});
+
+it('events between the fragments of CMAF, as a layer of ours has them', async ({ directory }) => {
+  const path = join(directory, 'cmaf.mp4');
+  execFileSync('ffmpeg', ['-y', '-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=160x90:r=25:d=2', '-c:v', 'libx264', '-g', '25', '-movflags', 'frag_keyframe+empty_moov', path]); // prettier-ignore
+  const plain = await readFile(path);
+  const fragments = [plain.indexOf('moof') - 4, plain.lastIndexOf('moof') - 4] as const;
+  const events = packets.map((bytes, index) => emsgBox({ time: index / 2, bytes }, index));
+  const other = Buffer.from(emsgBox({ time: 0, bytes: packets[0] ?? Buffer.alloc(0) }, 9));
+  other.write('urn:scte:scte35', 32, 'latin1');
+  const bytes = Buffer.concat([plain.subarray(0, fragments[0]), ...events.slice(0, 2), plain.subarray(...fragments), other, ...events.slice(2), plain.subarray(fragments[1])]); // prettier-ignore
+  assert.equal(await read(directory, 'isobmff', bytes), expected(0));
 });
 
 it('files without telemetry have none', async ({ directory }) => {

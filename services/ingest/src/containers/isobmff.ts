@@ -1,6 +1,7 @@
-// Tracks of timed metadata in MP4 and MOV files (ISO/IEC 14496-12): what they hold is decided by their samples. Bounded: only
-// headers, the samples of such tracks, and the beginnings of pictures are read.
+// Tracks of timed metadata in MP4 and MOV files (ISO/IEC 14496-12), and KLV in event messages (MISB ST 1910.1). What tracks
+// hold is decided by their samples. Bounded: only headers, such samples and messages, and the beginnings of pictures are read.
 import { longestSample, pictureBytes, type FileReader, type Sample, type Wanted } from './file.js';
+import { klvScheme } from '../klv/emsg.js';
 import { boxesIn, child, mostBoxes, type Box } from './isobmff-box.js';
 import { fragmentSamples, trackDefaults, type TrackDefaults } from './isobmff-fragment.js';
 
@@ -135,6 +136,10 @@ export async function* isobmffSamples(file: FileReader, wanted: Wanted): AsyncGe
     const size = long ? Number(head.readBigUInt64BE(8)) : short === 0 ? file.size - at : short;
     if (size < 8 || at + size > file.size) return;
     const type = head.toString('latin1', 4, 8);
+    if (type === 'emsg' && size <= longestSample) {
+      const event = readEvent(Buffer.from(await file.read(at, size)));
+      if (event) yield event;
+    }
     if ((type === 'moov' && !movie) || (type === 'moof' && movie && [...movie.tracks.values()].some(isWanted))) {
       if (size > largestMovieBox) return;
       const bytes = Buffer.from(await file.read(at, size));
@@ -156,6 +161,21 @@ export async function* isobmffSamples(file: FileReader, wanted: Wanted): AsyncGe
     }
     at += size;
   }
+}
+
+/** Of event messages, whatever their number; tracks are counted from 1 (clause 8.3.2.3). */
+const eventTrack = 0;
+
+/** KLV in an event message box of version 1; those of version 0 tell no time of their own. */
+function readEvent(box: Buffer): Sample | null {
+  const strings = 32;
+  const scheme = Buffer.from(`${klvScheme}\0`, 'latin1');
+  if (box.length < strings || box[8] !== 1 || box.indexOf(scheme) !== strings) return null;
+  const value = box.indexOf(0, strings + scheme.length);
+  const timescale = box.readUInt32BE(12);
+  if (value < 0 || timescale === 0) return null;
+  const time = Number(box.readBigUInt64BE(16)) / timescale;
+  return { track: eventTrack, picture: false, bytes: box.subarray(value + 1), time };
 }
 
 function parseMovie(bytes: Buffer, moov: Box): Movie {
