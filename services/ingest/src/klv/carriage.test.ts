@@ -241,18 +241,20 @@ test('packets that are sent twice are read once, also those that begin a PES', (
 
 test('a lost PES does not join the pieces before and behind it', () => {
   const stream = new Stream().tables([[0x06, klvPid, klva]]);
-  const whole = packetOf(0);
-  for (const [from, to] of [
-    [0, 20],
-    [20, 30],
-    [30, whole.length],
-  ] as const)
+  const [first, second] = [packetOf(0), packetOf(1)];
+  // Without what is lost, the first piece and the last are just long enough for a packet.
+  for (const piece of [
+    first.subarray(0, 20),
+    first.subarray(20),
+    second.subarray(0, 15),
+    second.subarray(15),
+    packetOf(2),
+  ])
     // prettier-ignore
-    stream.pes(klvPid, 0xbd, null, whole.subarray(from, to));
-  stream.pes(klvPid, 0xbd, null, packetOf(1));
-  stream.packets.splice(3, 1);
+    stream.pes(klvPid, 0xbd, null, piece);
+  stream.packets.splice(3, 2);
   const { packets, reader } = read(stream.bytes());
-  assert.equal(numbers(packets), [['ok', 1]]);
+  assert.equal(numbers(packets), [['ok', 2]]);
   assert.is(reader.report.transport?.continuityErrors, 1);
   assert.is(reader.report.truncated, 1);
 });
@@ -349,13 +351,16 @@ test('raw packets between junk, with lengths in any form', () => {
 });
 
 test('a damaged length costs its packet, not those that it reaches over', () => {
-  const all = Array.from({ length: 12 }, (_, index) => packetOf(index));
+  const all = Array.from({ length: 40 }, (_, index) => packetOf(index));
   // 0x2b and so on become 0x82 with the two bytes behind it: 512 and more.
   const damaged = Buffer.concat(all);
   damaged[(all[0]?.length ?? 0) + 16] = 0x82;
   const reader = new KlvReader('klv');
   const packets = [...reader.push(damaged), ...reader.end()];
-  assert.equal(packets.map(({ packet }) => (packet.timestamp as number) - 1_700_000_000_000_000), [0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]); // prettier-ignore
+  assert.equal(
+    numbers(packets),
+    expect(40).filter((_, index) => index !== 1),
+  );
   assert.is(reader.report.truncated, 1);
   assert.is(reader.report.junkBytes, all[1]?.length);
 });

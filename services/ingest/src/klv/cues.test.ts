@@ -104,6 +104,9 @@ test('corners: the full ones before the offsets, and none when one is missing', 
   assert.ok(Math.abs((placesAt(...center, ...offsets, ...full).corners?.[0]?.[1] ?? 0) - 5) < 1e-6);
   assert.is(placesAt(...center, ...offsets.slice(1)).corners, null);
   assert.is(placesAt(...offsets).corners, null);
+  // Over the antimeridian.
+  const far = placesAt([23, -17], [24, 179.995], ...offsets).corners?.[0]?.[0] ?? 0;
+  assert.ok(Math.abs(far + 179.995) < 1e-5, `${far}`);
 });
 
 test.run();
