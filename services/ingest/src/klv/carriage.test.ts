@@ -299,6 +299,41 @@ test('junk before and inside, and lost packets, cost only what they hit', () => 
   assert.ok(lost.packets.length >= 20);
 });
 
+test('what FFmpeg takes away and leaves behind is undone', () => {
+  const cut = new Stream().tables([[0x06, klvPid, klva]]);
+  const left = new Stream().tables([[0x06, klvPid, klva]]);
+  const broken = new Stream().tables([[0x06, klvPid, klva]]);
+  for (let index = 0; index < 3; index++) {
+    const whole = packetOf(index);
+    cut.pes(klvPid, 0xbd, index * 3000, whole.subarray(5));
+    const parts = [whole.subarray(0, 20), whole.subarray(20, 30), whole.subarray(30, 33), whole.subarray(33)];
+    const cells = parts.map((part, at) => cell(part, at === 0 ? 2 : at === 3 ? 1 : 0));
+    left.pes(klvPid, 0xbd, index * 3000, Buffer.concat(cells).subarray(5));
+    // Damage inside: the sum does not vouch for it, so it stays as it is.
+    const damaged = Buffer.from(Buffer.concat(cells).subarray(5));
+    damaged[18] = (damaged[18] ?? 0) ^ 1;
+    broken.pes(klvPid, 0xbd, index * 3000, damaged);
+  }
+  for (const [stream, how] of [
+    [cut, 'key completed'],
+    [left, 'cell headers removed'],
+  ] as const) {
+    // prettier-ignore
+    const { packets, reader } = read(stream.bytes());
+    assert.equal(numbers(packets), expect(3));
+    assert.equal(packets.map(({ pts, repaired }) => [pts, repaired]), [0, 3000, 6000].map((pts) => [pts, how])); // prettier-ignore
+    assert.is(reader.report.junkBytes, 0);
+  }
+  assert.ok(read(broken.bytes()).packets.every(({ repaired, packet }) => !repaired && packet.checksum !== 'ok'));
+});
+
+test('time codes that look like sync bytes are not taken for packets', () => {
+  for (const code of ['00014703', '47000000', '00470000']) {
+    const bytes = Buffer.concat(sync().packets.flatMap((packet) => [Buffer.from(code, 'hex'), packet]));
+    assert.equal(numbers(read(bytes).packets), expect(6), code);
+  }
+});
+
 test('private data that is no KLV gives no packets', () => {
   const stream = new Stream().tables([[0x06, klvPid]]);
   for (let index = 0; index < 5; index++) stream.pes(klvPid, 0xbd, index, Buffer.from(`subtitle ${index} `.repeat(40)));

@@ -1,8 +1,10 @@
 // KLV in MPEG-TS (MISB ST 1402): bare packets or metadata AU cells (ISO/IEC 13818-1 clause 2.12.4), decided by what is
 // there and not by what the stream type promises: both are mislabelled in the field.
 import type { PesPacket } from '../mpegts/reader.js';
+import { cellHeader, fragmentOf } from './cell.js';
 import { Framer } from './framing.js';
 import { labelStart } from './label.js';
+import { repair, type Repair } from './repair.js';
 
 export interface FramedPacket {
   bytes: Buffer;
@@ -10,6 +12,7 @@ export interface FramedPacket {
   pts: number | null;
   /** PTS of the video before it in the multiplex. */
   videoPts: number | null;
+  repaired?: Repair;
 }
 
 interface Clock {
@@ -17,7 +20,6 @@ interface Clock {
   videoPts: number | null;
 }
 
-const cellHeader = 5;
 const startsPacket = (bytes: Buffer, at: number): boolean =>
   bytes.subarray(at, at + labelStart.length).equals(labelStart);
 
@@ -61,6 +63,8 @@ export class CarriageReader {
 
   private pushBare(payload: Buffer, clock: Clock): FramedPacket[] {
     this.cellLeft = 0;
+    const mended = this.framer.waiting ? null : repair(payload);
+    if (mended) return [{ bytes: mended.bytes, repaired: mended.how, ...clock }];
     // A key at the beginning while a packet waits: the rest of that one was lost.
     const lost = this.framer.waiting && startsPacket(payload, 0) ? this.lose() : [];
     return [...lost, ...this.frame(payload, clock)];
@@ -74,8 +78,7 @@ export class CarriageReader {
       const sequence = payload[at + 1] ?? 0;
       if (this.sequence !== null && sequence !== ((this.sequence + 1) & 0xff)) this.sequenceErrors++;
       this.sequence = sequence;
-      // cell_fragment_indication: 3 whole, 2 first, 0 middle, 1 last.
-      const fragment = (payload[at + 2] ?? 0) >> 6;
+      const fragment = fragmentOf(payload, at);
       const promised = at + cellHeader + payload.readUInt16BE(at + 3);
       const end = Math.min(promised, payload.length);
       if ((fragment === 3 || fragment === 2) && this.framer.waiting && startsPacket(payload, at + cellHeader)) {

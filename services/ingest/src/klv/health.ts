@@ -6,6 +6,7 @@ import { needs, type CornersRule, type Places } from './geometry.js';
 import type { Item } from './item.js';
 import type { ChecksumState } from './packet.js';
 import { convertedFrom, speakerOf, type ReadReport, type TimedPacket } from './read.js';
+import type { Repair } from './repair.js';
 import type { VideoTimes } from './st0604.js';
 import { classifications } from './st0102-table.js';
 import { tagOf } from './state.js';
@@ -23,6 +24,8 @@ export interface Health {
   kinds: Record<string, number>;
   /** Packets that were made from sidecars, by their kind. */
   converted: Record<string, number>;
+  /** Packets that were mended before they were read, by what was undone. */
+  repaired: Partial<Record<Repair, number>>;
   checksums: Record<ChecksumState, number>;
   /** Packets with something in them that could not be read. */
   damaged: number;
@@ -169,6 +172,7 @@ export class HealthReport {
   packets = 0;
   readonly kinds: Record<string, number> = {};
   private readonly converted: Record<string, number> = {};
+  private readonly repaired: Partial<Record<Repair, number>> = {};
   extent: Extent | null = null;
   /** Microseconds since 1970, as sent. */
   first: number | null = null;
@@ -197,6 +201,8 @@ export class HealthReport {
     this.kinds[packet.kind] = (this.kinds[packet.kind] ?? 0) + 1;
     const converted = convertedFrom(timed);
     if (converted !== undefined) this.converted[converted] = (this.converted[converted] ?? 0) + 1;
+    const { repaired } = timed;
+    if (repaired) this.repaired[repaired] = (this.repaired[repaired] ?? 0) + 1;
     if (packet.checksum) this.checksums[packet.checksum]++;
     this.timeRules[timeRule] = (this.timeRules[timeRule] ?? 0) + 1;
     if (packet.error !== undefined) this.unreadable++;
@@ -308,6 +314,7 @@ export class HealthReport {
       packets: this.packets,
       kinds: this.kinds,
       converted: this.converted,
+      repaired: this.repaired,
       checksums: this.checksums,
       damaged: this.unreadable,
       versions: this.versions,

@@ -26,9 +26,9 @@ export async function klvContainerOf(path: string): Promise<Container> {
 
 /** The packet as a line of JSON, without what only the reader needs; with what else is known of it, at its end. */
 export function printed(timed: TimedPacket, more: object = {}): string {
-  const { packet, i, pid, pts } = timed;
+  const { packet, i, pid, pts, repaired } = timed;
   const converted = convertedFrom(timed);
-  return JSON.stringify({ i, pid, pts, converted, ...(packet.toJSON() as Record<string, unknown>), ...more });
+  return JSON.stringify({ i, pid, pts, converted, repaired, ...(packet.toJSON() as Record<string, unknown>), ...more });
 }
 
 /** The health report of a file, indented. */

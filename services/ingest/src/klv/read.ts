@@ -4,6 +4,7 @@ import { hevcStream, TransportReader, type KlvStream, type TransportReport } fro
 import { CarriageReader, type FramedPacket } from './carriage.js';
 import { Framer } from './framing.js';
 import { decodePacket, type KlvPacket } from './packet.js';
+import type { Repair } from './repair.js';
 import { VideoClock, type VideoTimes } from './st0604.js';
 
 export type KlvContainer = 'mpegts' | 'klv';
@@ -21,6 +22,8 @@ export interface TimedPacket {
   videoPts?: number;
   /** Seconds from the video's beginning, where the source counts so. */
   mediaTime?: number;
+  /** What was undone before it could be read. */
+  repaired?: Repair;
   /** Of what kind of file beside the video; all but `klv` were converted. */
   sidecar?: string;
 }
@@ -101,8 +104,9 @@ export class KlvReader {
   private readonly found = new Set<number>();
   private readonly videoClock = new VideoClock();
 
-  private add({ bytes, pts, videoPts }: FramedPacket, pid: number | null): void {
+  private add({ bytes, pts, videoPts, repaired }: FramedPacket, pid: number | null): void {
     const packet: TimedPacket = { packet: decodePacket(bytes), bytes, i: this.count };
+    if (repaired) packet.repaired = repaired;
     // Private data of any kind may hold the four bytes of a label by accident; an unknown set proves nothing.
     const proves = packet.packet.kind !== 'unknown' || (pid !== null && this.isDeclared(pid)) || pid === null;
     if (!proves) return;

@@ -31,6 +31,7 @@ export interface TransportReport {
 }
 
 const packetBytes = 188;
+const headerBytes = 4;
 const strides = [188, 192, 204];
 const sync = 0x47;
 /** So many sync bytes in step make a lock; at the end of a short stream fewer do. */
@@ -59,6 +60,12 @@ const sliceTests: Partial<Record<number, (byte: number) => boolean>> = {
   [hevcStream]: (byte) => ((byte >> 1) & 0x3f) < 32,
 };
 const startCode = 3;
+
+/**
+ * A sync byte, and an adaptation_field_control that is not the reserved one: the time code before a packet of 192 bytes may
+ * look like a sync byte again and again.
+ */
+const isPacket = (bytes: Buffer, at: number): boolean => bytes[at] === sync && ((bytes[at + 3] ?? 0) & 0x30) !== 0;
 
 /** Nothing that matters here; pictures, of which only the beginnings are looked at; tables and what may be KLV. */
 const roleVideo = 1;
@@ -156,15 +163,15 @@ export class TransportReader {
 
   /** Looks for packets in step from `at` on. Unlocked, it tells up to where there is none. */
   private lock(bytes: Buffer, at: number, last: boolean): { at: number; locked: boolean } {
-    const reach = Math.max(...strides) * (lockRun - 1) + 1;
+    const reach = Math.max(...strides) * (lockRun - 1) + headerBytes;
     for (let start = bytes.indexOf(sync, at); start >= 0; start = bytes.indexOf(sync, start + 1)) {
       if (!last && start + reach > bytes.length) {
         this.stride = 0;
         return { at: start, locked: false };
       }
       for (const stride of strides) {
-        let run = 1;
-        while (run < lockRun && bytes[start + run * stride] === sync) run++;
+        let run = 0;
+        while (run < lockRun && isPacket(bytes, start + run * stride)) run++;
         const allThereIs = last && start + run * stride >= bytes.length && start + packetBytes <= bytes.length;
         if (run === lockRun || allThereIs) {
           this.stride = stride;
