@@ -168,6 +168,19 @@ it('a track of metadata in Matroska, with sizes known and unknown', async ({ dir
     assert.equal(await read(directory, 'matroska', mkv(false, lacing)), expected(0), lacing);
 });
 
+it('samples that FFmpeg took the beginning of the key from, and samples of AU cells', async ({ directory }) => {
+  const cut = packets.map((bytes) => bytes.subarray(5));
+  const cells = packets.map((bytes, index) => Buffer.concat([Buffer.from([0, index, 0xdf, 0, bytes.length]), bytes]));
+  for (const samples of [cut, cells]) {
+    const block = (ticks: number, payload: Buffer): Buffer =>
+      element('a3', Buffer.concat([Buffer.from([0x82, ticks >> 8, ticks & 255, 0x80]), payload]));
+    const track = element('ae', element('d7', Buffer.from([2])), element('83', Buffer.from([0x21])));
+    const cluster = element('1f43b675', element('e7', Buffer.from([0])), ...samples.map((sample, index) => block(index * 500, sample))); // prettier-ignore
+    const file = Buffer.concat([element('1a45dfa3', element('4282', Buffer.from('matroska'))), element('18538067', element('1654ae6b', track), cluster)]); // prettier-ignore
+    assert.equal(await read(directory, 'matroska', file), expected(0));
+  }
+});
+
 it('events between the fragments of CMAF, as a layer of ours has them', async ({ directory }) => {
   const path = join(directory, 'cmaf.mp4');
   execFileSync('ffmpeg', ['-y', '-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=160x90:r=25:d=2', '-c:v', 'libx264', '-g', '25', '-movflags', 'frag_keyframe+empty_moov', path]); // prettier-ignore

@@ -1,6 +1,5 @@
 // KLV in MPEG-TS (MISB ST 1402): bare packets or metadata AU cells (ISO/IEC 13818-1 clause 2.12.4), decided by what is
 // there and not by what the stream type promises: both are mislabelled in the field.
-import type { PesPacket } from '../mpegts/reader.js';
 import { cellHeader, fragmentOf } from './cell.js';
 import { Framer } from './framing.js';
 import { labelStart } from './label.js';
@@ -15,10 +14,25 @@ export interface FramedPacket {
   repaired?: Repair;
 }
 
+/** The payload of a PES packet, or a sample of a track. */
+export interface Piece {
+  payload: Buffer;
+  /** 33 bits of 90 kHz; null when there is none. */
+  pts: number | null;
+  /** Of the video before it in the multiplex. */
+  videoPts: number | null;
+  /** Bytes were lost inside of it. */
+  broken: boolean;
+}
+
 interface Clock {
   pts: number | null;
   videoPts: number | null;
 }
+
+/** Whether a first piece is one of telemetry. */
+export const beginsTelemetry = (payload: Buffer): boolean =>
+  startsPacket(payload, 0) || startsPacket(payload, cellHeader) || repair(payload) !== null;
 
 const startsPacket = (bytes: Buffer, at: number): boolean =>
   bytes.subarray(at, at + labelStart.length).equals(labelStart);
@@ -30,7 +44,7 @@ function isCellChain(payload: Buffer): boolean {
   return at === payload.length && at > 0;
 }
 
-/** One KLV PID. */
+/** One KLV PID, or one track. */
 export class CarriageReader {
   readonly framer = new Framer();
   /** Jumps of the cells' sequence numbers. */
@@ -41,8 +55,8 @@ export class CarriageReader {
   private sequence: number | null = null;
   private began: Clock = { pts: null, videoPts: null };
 
-  push({ header, payload, videoPts, broken }: PesPacket): FramedPacket[] {
-    const clock: Clock = { pts: header.pts, videoPts };
+  push({ payload, pts, videoPts, broken }: Piece): FramedPacket[] {
+    const clock: Clock = { pts, videoPts };
     const found = this.usesCells(payload) ? this.pushCells(payload, clock) : this.pushBare(payload, clock);
     if (broken) found.push(...this.lose());
     return found;

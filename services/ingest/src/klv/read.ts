@@ -58,10 +58,10 @@ export class KlvReader {
       container === 'klv'
         ? null
         : new TransportReader(
-            (pes) => {
-              let carriage = this.carriages.get(pes.stream.pid);
-              if (!carriage) this.carriages.set(pes.stream.pid, (carriage = new CarriageReader()));
-              for (const packet of carriage.push(pes)) this.add(packet, pes.stream.pid);
+            ({ stream: { pid }, header: { pts }, payload, videoPts, broken }) => {
+              let carriage = this.carriages.get(pid);
+              if (!carriage) this.carriages.set(pid, (carriage = new CarriageReader()));
+              for (const packet of carriage.push({ payload, pts, videoPts, broken })) this.add(packet, pid);
             },
             (pid) => {
               for (const packet of this.carriages.get(pid)?.lose() ?? []) this.add(packet, pid);

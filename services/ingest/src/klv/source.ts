@@ -3,8 +3,8 @@ import { open } from 'node:fs/promises';
 import { FileReader, type Sample, type Wanted } from '../containers/file.js';
 import { isobmffSamples } from '../containers/isobmff.js';
 import { matroskaSamples } from '../containers/matroska.js';
-import { Framer } from './framing.js';
-import { startsWithLabel } from './label.js';
+import { ptsWrap } from '../mpegts/pes.js';
+import { beginsTelemetry, CarriageReader, type FramedPacket } from './carriage.js';
 import { decodePacket } from './packet.js';
 import { KlvReader, readKlvFile, type ReadReport, type TimedPacket } from './read.js';
 import { VideoClock } from './st0604.js';
@@ -20,11 +20,10 @@ export function containerOf(demuxer: string): Container | null {
 
 const sampleReaders = { isobmff: isobmffSamples, matroska: matroskaSamples };
 const clockRate = 90_000;
-const clockWrap = 2 ** 33;
 
 export class TelemetrySource {
   private readonly reader: KlvReader | null;
-  private readonly framers = new Map<number, Framer>();
+  private readonly carriages = new Map<number, CarriageReader>();
   private readonly videoClock = new VideoClock();
 
   constructor(
@@ -36,17 +35,18 @@ export class TelemetrySource {
 
   /** PIDs, or numbers of tracks. */
   get streams(): number[] {
-    return this.reader ? this.reader.streams.map(({ pid }) => pid) : [...this.framers.keys()];
+    return this.reader ? this.reader.streams.map(({ pid }) => pid) : [...this.carriages.keys()];
   }
 
   get report(): ReadReport {
     if (this.reader) return this.reader.report;
-    const reports = [...this.framers.values()].map(({ report }) => report);
+    const carriages = [...this.carriages.values()];
+    const reports = carriages.map(({ framer }) => framer.report);
     return {
       transport: null,
       junkBytes: reports.reduce((sum, { junkBytes }) => sum + junkBytes, 0),
       truncated: reports.reduce((sum, { truncated }) => sum + truncated, 0),
-      sequenceErrors: 0,
+      sequenceErrors: carriages.reduce((sum, { sequenceErrors }) => sum + sequenceErrors, 0),
       videoTimes: this.videoClock.times,
     };
   }
@@ -68,11 +68,18 @@ export class TelemetrySource {
     }
   }
 
-  /** Tracks whose first sample begins with a label are telemetry; a packet may lie in several samples. */
+  /** A packet may lie in several samples, and several in one. */
   private async *fromSamples(samples: AsyncIterable<Sample>, wanted: Wanted): AsyncGenerator<TimedPacket> {
     const others = new Set<number>();
-    const clocks = new Map<number, number>();
     let i = 0;
+    const timed = ({ bytes, pts, repaired }: FramedPacket, pid: number): TimedPacket => ({
+      packet: decodePacket(bytes),
+      bytes,
+      i: i++,
+      pid,
+      ...(pts === null ? {} : { pts }),
+      ...(repaired ? { repaired } : {}),
+    });
     for await (const { track, picture, bytes, time } of samples) {
       if (picture) {
         this.videoClock.look(bytes, null);
@@ -80,22 +87,19 @@ export class TelemetrySource {
         continue;
       }
       if (others.has(track)) continue;
-      let framer = this.framers.get(track);
-      if (!framer) {
-        if (!startsWithLabel(bytes, 0)) {
+      let carriage = this.carriages.get(track);
+      if (!carriage) {
+        if (!beginsTelemetry(bytes)) {
           others.add(track);
           continue;
         }
-        this.framers.set(track, (framer = new Framer()));
+        this.carriages.set(track, (carriage = new CarriageReader()));
       }
-      if (!framer.waiting) clocks.set(track, time);
-      for (const packet of framer.push(bytes)) {
-        const pts = Math.round((clocks.get(track) ?? time) * clockRate);
-        yield { packet: decodePacket(packet), bytes: packet, i: i++, pid: track, pts: ((pts % clockWrap) + clockWrap) % clockWrap }; // prettier-ignore
-        clocks.set(track, time);
-      }
+      const ticks = Math.round(time * clockRate);
+      const pts = ((ticks % ptsWrap) + ptsWrap) % ptsWrap;
+      for (const packet of carriage.push({ payload: bytes, pts, videoPts: null, broken: false }))
+        yield timed(packet, track);
     }
-    for (const [track, framer] of this.framers)
-      for (const packet of framer.flush()) yield { packet: decodePacket(packet), bytes: packet, i: i++, pid: track };
+    for (const [track, carriage] of this.carriages) for (const packet of carriage.lose()) yield timed(packet, track);
   }
 }
