@@ -47,7 +47,7 @@
         "src/verify.cc"
       ],
       "include_dirs": ["src", "<!@(node -p \"require('node-addon-api').include_dir\")"],
-      # What a callback throws while Node is going down can be thrown into nothing any more (Error::ThrowAsJavaScriptException of node-addon-api).
+      # What a callback throws while Node is going down has nowhere to go (Error::ThrowAsJavaScriptException of node-addon-api).
       "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", "__STDC_CONSTANT_MACROS"],
       "cflags": ["<!@(pkg-config --cflags libavformat libavcodec libavfilter libswscale libswresample libavutil)"],
       "libraries": ["<!@(pkg-config --libs libavformat libavcodec libavfilter libswscale libswresample libavutil)", "-ldl", "-pthread"]

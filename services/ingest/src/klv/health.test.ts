@@ -2,6 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodePacket, type Encodable } from './encode.js';
 import type { Health } from './health.js';
+import { kinds } from './labels.js';
 import { decodePacket } from './packet.js';
 import type { ReadReport, TimedPacket } from './read.js';
 import type { Position } from './geometry.js';
@@ -79,6 +80,17 @@ test('a flight over the antimeridian has an extent that goes on beyond 180 degre
   const found = reportOf(...[179.5, 179.9, -179.8].map((longitude, index) => at(index, [13, -17], [14, longitude])));
   assert.ok(Math.abs((found.extent?.xmin ?? 0) - 179.5) < 1e-6, JSON.stringify(found.extent));
   assert.ok(Math.abs((found.extent?.xmax ?? 0) - 180.2) < 1e-6, JSON.stringify(found.extent));
+});
+
+test('items of one set are not taken for those of another, and a damaged packet tells nothing', () => {
+  const bytes = encodePacket([[2, stamp], [5, 3], [8, 1920], [13, null]], kinds.vmti); // prettier-ignore
+  const targets: TimedPacket = { packet: decodePacket(bytes), bytes, i: 0, pid: 256, pts: 0 };
+  const bad = timed(1, [[13, 46], [14, 7]], (all) => (all[all.length - 6] = (all[all.length - 6] ?? 0) ^ 1)); // prettier-ignore
+  const found = reportOf(targets, bad, at(2, [13, 46]));
+  assert.equal(found.items['ST0903 VMTI LS 5']?.name, 'Total Number of Targets Detected');
+  assert.is(found.items['5'], undefined);
+  assert.ok(found.footprint.missing.includes('Platform Heading Angle'));
+  assert.equal(found.map.missing, ['Sensor Longitude', 'Frame Center Latitude', 'Frame Center Longitude']);
 });
 
 test('what a map and a footprint need, and lack', () => {

@@ -4,7 +4,8 @@ import type { Extent } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { nearest } from './antimeridian.js';
 import { needs, type CornersRule, type Places } from './geometry.js';
 import type { Item } from './item.js';
-import type { ChecksumState } from './packet.js';
+import { aboutSensor, kinds } from './labels.js';
+import type { ChecksumState, KlvPacket } from './packet.js';
 import { convertedFrom, speakerOf, type ReadReport, type TimedPacket } from './read.js';
 import type { Repair } from './repair.js';
 import type { VideoTimes } from './st0604.js';
@@ -51,7 +52,7 @@ export interface Health {
     /** Item 2 against the media time, both from the first packet on: seconds, and milliseconds a minute. */
     drift: { least: number; most: number; rate: number } | null;
   };
-  /** By tag (or name): how often, how often with a length off the standard, how often without a value. */
+  /** By tag of ST 0601, else by set and tag, or name: how often, how often with a length off the standard, without a value. */
   items: Record<string, { name: string; packets: number; unusualLength: number; noValue: number }>;
   /** Items that the tables do not know, or that are not of the stated version. */
   unknownItems: Record<string, number>;
@@ -157,6 +158,10 @@ interface StreamClock {
   stamp: number | null;
 }
 
+/** Tags of one set are not those of another. */
+const keyOf = (kind: string, { tag, name, ul }: Item): string =>
+  tag === undefined ? (name ?? ul ?? '') : kind === kinds.uas.name ? String(tag) : `${kind} ${tag}`;
+
 const noClassification = 'unknown';
 
 /** In words; what is absent or not one of the five is unknown, and never unclassified (ST 0102). */
@@ -207,16 +212,16 @@ export class HealthReport {
     this.timeRules[timeRule] = (this.timeRules[timeRule] ?? 0) + 1;
     if (packet.error !== undefined) this.unreadable++;
     if (pid !== undefined) this.perPid.set(pid, (this.perPid.get(pid) ?? 0) + 1);
-    this.count(packet.items);
+    this.count(packet);
     // What is damaged may tell wrong times and places; one flipped bit would stretch the extent over the world.
     if (packet.damaged) return;
     this.clock(timed, time, timeRule);
-    const uas = packet.kind === 'ST0601 UAS LS';
-    if (uas) this.read(packet.items);
+    const tellsOfSensor = aboutSensor.includes(packet.kind);
+    if (tellsOfSensor) this.read(packet.items);
     if (security.length > 0) {
       const marking = markingOf(security);
       this.markings[marking] = (this.markings[marking] ?? 0) + 1;
-    } else if (uas || packet.kind === 'EG0104 Predator US') this.packetsWithout++;
+    } else if (tellsOfSensor) this.packetsWithout++;
     if (places.cornersRule) this.corners[places.cornersRule] = (this.corners[places.cornersRule] ?? 0) + 1;
     const seen = places.corners ?? (places.frameCenter ? [places.frameCenter] : places.sensor ? [places.sensor] : []);
     for (const [x, y] of seen) this.widen(x, y);
@@ -234,25 +239,27 @@ export class HealthReport {
     };
   }
 
-  private count(items: readonly Item[]): void {
+  private count({ kind, items }: KlvPacket): void {
     for (const item of items) {
-      const key = String(item.tag ?? item.name ?? item.ul);
+      const key = keyOf(kind, item);
       if (!item.definition || item.note === 'not of the stated version') {
         this.unknownItems[key] = (this.unknownItems[key] ?? 0) + 1;
         continue;
       }
       const entry = (this.items[key] ??= { name: item.definition.name, packets: 0, unusualLength: 0, noValue: 0 });
       entry.packets++;
-      const tag = tagOf(item);
-      if (tag !== undefined && item.value !== null) this.told.add(tag);
       if (item.note === 'unusual length') entry.unusualLength++;
       if (item.value === null) entry.noValue++;
     }
   }
 
   private read(items: readonly Item[]): void {
-    for (const { tag, value } of items)
+    for (const item of items) {
+      const { value } = item;
+      const tag = tagOf(item);
+      if (tag !== undefined && value !== null) this.told.add(tag);
       if (tag === 65 && typeof value === 'number') this.versions[value] = (this.versions[value] ?? 0) + 1;
+    }
     this.utc.update(items);
   }
 

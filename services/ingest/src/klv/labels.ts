@@ -38,6 +38,9 @@ export const kinds = {
   securityUniversal: universal('ST0102 Security US', '060e2b34020101010208020000000000', securityUniversalTable, false),
 } as const satisfies Record<string, PacketKind>;
 
+/** Sets that tell of the platform and its sensor; others, as stand-alone moving targets, have no places of their own. */
+export const aboutSensor: readonly string[] = [kinds.uas.name, kinds.predator.name];
+
 export const unknownKind: PacketKind = {
   name: 'unknown',
   label: '',

@@ -1,6 +1,7 @@
 // All that is made of packets as they come: their time, what holds at it, where that is, and what it all comes to.
 import { nowhere, placesOf, type Places } from './geometry.js';
 import { HealthReport } from './health.js';
+import { aboutSensor } from './labels.js';
 import { utcOf, type KlvPacket } from './packet.js';
 import { speakerOf, type TimedPacket } from './read.js';
 import { States, type State } from './state.js';
@@ -17,9 +18,6 @@ export interface Moment {
    */
   held: { state: State; places: Places; time: number; leads: boolean } | null;
 }
-
-/** Sets that tell of the platform and its sensor; others, as stand-alone moving targets, have no places of their own. */
-const aboutSensor = ['ST0601 UAS LS', 'EG0104 Predator US'];
 
 /** Who leads may be silent for so long before another does, seconds. */
 const longestSilence = 10;
