@@ -56,7 +56,10 @@ export interface Service {
   lastReservedId?:
     | number
     | undefined;
-  /** Layers that are visible, by number. */
+  /**
+   * Layers that are visible, by number, without renditions, previews, telemetry and paths. ListServices gives the first of
+   * them, GetService a page of them.
+   */
   layers: Layer[];
 }
 
@@ -145,7 +148,11 @@ export interface Layer {
   telemetry: Telemetry | undefined;
   previews: Previews | undefined;
   sizeBytes: number;
-  /** Paths of the layer's files, relative to the layer. */
+  /**
+   * Of layers that older versions have written; always empty in answers.
+   *
+   * @deprecated
+   */
   paths: string[];
 }
 
@@ -192,7 +199,7 @@ export interface CreateServiceResponse {
 }
 
 export interface ListServicesRequest {
-  /** At most 1000; 0 means 100. */
+  /** At most 1000; 0 means 100. Fewer come when they would take more than about a MiB. */
   pageSize: number;
   pageToken: string;
 }
@@ -206,10 +213,18 @@ export interface ListServicesResponse {
 
 export interface GetServiceRequest {
   serviceName: string;
+  /** Layers in the answer, at most 1000; 0 means 1000. Fewer come when they would take more than about a MiB. */
+  pageSize: number;
+  /** From the answer before. */
+  pageToken: string;
 }
 
 export interface GetServiceResponse {
-  service: Service | undefined;
+  service:
+    | Service
+    | undefined;
+  /** Empty on the last page of layers. */
+  nextPageToken: string;
 }
 
 export interface AddLayerRequest {
@@ -223,7 +238,10 @@ export interface AddLayerRequest {
   requestedResolutions: string[];
   /** Public URL of the service, told in the job. */
   serviceUrl: string;
-  /** Any UUID of the caller's choice; the same one gives the same layer and job. Empty for none. */
+  /**
+   * Any text of the caller's choice, a UUID as a rule, of at most 128 characters; in the same service, the same one gives the
+   * same layer and job. Empty for none.
+   */
   requestId: string;
   /** Whether owner is an administrator, who may use anybody's files and services. */
   administrator: boolean;
@@ -246,7 +264,7 @@ export interface GetLayerResponse {
 export interface ReadLayerFileRequest {
   serviceName: string;
   layerId: number;
-  /** Relative to the layer, as in Layer.paths. */
+  /** Relative to the layer, e.g. "ABR.m3u8". */
   path: string;
   /** First byte wanted; negative counts from the end. */
   offset: number;
@@ -2796,13 +2814,19 @@ export const ListServicesResponse: MessageFns<ListServicesResponse> = {
 };
 
 function createBaseGetServiceRequest(): GetServiceRequest {
-  return { serviceName: "" };
+  return { serviceName: "", pageSize: 0, pageToken: "" };
 }
 
 export const GetServiceRequest: MessageFns<GetServiceRequest> = {
   encode(message: GetServiceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.serviceName !== "") {
       writer.uint32(10).string(message.serviceName);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
     }
     return writer;
   },
@@ -2828,6 +2852,22 @@ export const GetServiceRequest: MessageFns<GetServiceRequest> = {
             message.serviceName = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2847,6 +2887,16 @@ export const GetServiceRequest: MessageFns<GetServiceRequest> = {
         : isSet(object.service_name)
         ? globalThis.String(object.service_name)
         : "",
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
     };
   },
 
@@ -2854,6 +2904,12 @@ export const GetServiceRequest: MessageFns<GetServiceRequest> = {
     const obj: any = {};
     if (message.serviceName !== "") {
       obj.serviceName = message.serviceName;
+    }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
     }
     return obj;
   },
@@ -2864,18 +2920,23 @@ export const GetServiceRequest: MessageFns<GetServiceRequest> = {
   fromPartial<I extends Exact<DeepPartial<GetServiceRequest>, I>>(object: I): GetServiceRequest {
     const message = createBaseGetServiceRequest();
     message.serviceName = object.serviceName ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
     return message;
   },
 };
 
 function createBaseGetServiceResponse(): GetServiceResponse {
-  return { service: undefined };
+  return { service: undefined, nextPageToken: "" };
 }
 
 export const GetServiceResponse: MessageFns<GetServiceResponse> = {
   encode(message: GetServiceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.service !== undefined) {
       Service.encode(message.service, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
     }
     return writer;
   },
@@ -2901,6 +2962,14 @@ export const GetServiceResponse: MessageFns<GetServiceResponse> = {
             message.service = Service.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2914,13 +2983,23 @@ export const GetServiceResponse: MessageFns<GetServiceResponse> = {
   },
 
   fromJSON(object: any): GetServiceResponse {
-    return { service: isSet(object.service) ? Service.fromJSON(object.service) : undefined };
+    return {
+      service: isSet(object.service) ? Service.fromJSON(object.service) : undefined,
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+    };
   },
 
   toJSON(message: GetServiceResponse): unknown {
     const obj: any = {};
     if (message.service !== undefined) {
       obj.service = Service.toJSON(message.service);
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
     }
     return obj;
   },
@@ -2933,6 +3012,7 @@ export const GetServiceResponse: MessageFns<GetServiceResponse> = {
     message.service = (object.service !== undefined && object.service !== null)
       ? Service.fromPartial(object.service)
       : undefined;
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };
@@ -3854,6 +3934,7 @@ export const IngestServiceService = {
       Buffer.from(ListServicesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListServicesResponse => ListServicesResponse.decode(value),
   },
+  /** A service with a page of its layers (AIP-158). */
   getService: {
     path: "/sortie.ingest.v1.IngestService/GetService" as const,
     requestStream: false as const,
@@ -3905,6 +3986,7 @@ export interface IngestServiceServer extends UntypedServiceImplementation {
   getFile: handleUnaryCall<GetFileRequest, GetFileResponse>;
   createService: handleUnaryCall<CreateServiceRequest, CreateServiceResponse>;
   listServices: handleUnaryCall<ListServicesRequest, ListServicesResponse>;
+  /** A service with a page of its layers (AIP-158). */
   getService: handleUnaryCall<GetServiceRequest, GetServiceResponse>;
   /** Reserves a layer and creates the job that fills it. */
   addLayer: handleUnaryCall<AddLayerRequest, AddLayerResponse>;
@@ -3980,6 +4062,7 @@ export interface IngestServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListServicesResponse) => void,
   ): ClientUnaryCall;
+  /** A service with a page of its layers (AIP-158). */
   getService(
     request: GetServiceRequest,
     callback: (error: ServiceError | null, response: GetServiceResponse) => void,

@@ -518,6 +518,8 @@ export interface Job {
   /** Number of the newest event. */
   lastSequence: number;
   cancelRequested: boolean;
+  /** Number of the attempt whose output is the job's; 0 while none is committed. */
+  committedAttempt: number;
 }
 
 /** A fact in the life of a job, numbered from 1 without gaps. */
@@ -537,7 +539,13 @@ export interface JobEvent {
     | { $case: "attemptBegan"; value: Attempt }
     | { $case: "attemptEnded"; value: Attempt }
     | { $case: "cancelRequested"; value: CancelRequested }
+    | { $case: "attemptCommitted"; value: AttemptCommitted }
     | undefined;
+}
+
+export interface AttemptCommitted {
+  /** The attempt whose output is the job's. */
+  attempt: number;
 }
 
 export interface CancelRequested {
@@ -545,7 +553,7 @@ export interface CancelRequested {
 }
 
 export interface CreateJobRequest {
-  /** Any UUID of the caller's choice; empty for none. */
+  /** Any text of the caller's choice, a UUID as a rule, of at most 128 characters; empty for none. */
   requestId: string;
   type: JobType;
   owner: string;
@@ -618,6 +626,8 @@ export interface StartAttemptRequest {
   jobId: string;
   /** Name of the worker: host and process. */
   worker: string;
+  /** A UUID for this try to take the job: when the answer was lost, the same id gives the same attempt. Empty for none. */
+  requestId: string;
 }
 
 export interface StartAttemptResponse {
@@ -641,6 +651,40 @@ export interface HeartbeatResponse {
   cancelRequested: boolean;
 }
 
+export interface LeaseRenewal {
+  lease:
+    | Lease
+    | undefined;
+  /** Left out when nothing is new. */
+  progress:
+    | Progress
+    | undefined;
+  /** Room in the storage that the attempt has yet to fill. */
+  reservedBytes: number;
+}
+
+export interface RenewLeasesRequest {
+  worker: string;
+  /** At most 1000. */
+  renewals: LeaseRenewal[];
+}
+
+export interface LeaseStatus {
+  lease:
+    | Lease
+    | undefined;
+  /** Whether the lease is still held; a lost one cannot come back. */
+  held: boolean;
+  cancelRequested: boolean;
+}
+
+export interface RenewLeasesResponse {
+  /** One for each renewal, in their order. */
+  statuses: LeaseStatus[];
+  /** Room in the storage that all running attempts together have yet to fill. */
+  reservedBytes: number;
+}
+
 export interface ReportStepRequest {
   lease: Lease | undefined;
   step: Step;
@@ -653,6 +697,15 @@ export interface ReportStepRequest {
 }
 
 export interface ReportStepResponse {
+}
+
+export interface CommitAttemptRequest {
+  lease: Lease | undefined;
+}
+
+export interface CommitAttemptResponse {
+  /** The attempt whose output is the job's. */
+  committedAttempt: number;
 }
 
 export interface FinishAttemptRequest {
@@ -715,6 +768,19 @@ export interface ListWorkersRequest {
 
 export interface ListWorkersResponse {
   workers: Worker[];
+}
+
+export interface AcquireLockRequest {
+  /** What is locked, e.g. "sweep". */
+  name: string;
+  /** Who asks: whoever holds the lock renews it. */
+  holder: string;
+  /** When the lock expires unless it is renewed, at most an hour. */
+  duration: Duration | undefined;
+}
+
+export interface AcquireLockResponse {
+  acquired: boolean;
 }
 
 function createBaseJobInputs(): JobInputs {
@@ -1770,6 +1836,7 @@ function createBaseJob(): Job {
     updateTime: undefined,
     lastSequence: 0,
     cancelRequested: false,
+    committedAttempt: 0,
   };
 }
 
@@ -1825,6 +1892,9 @@ export const Job: MessageFns<Job> = {
     }
     if (message.cancelRequested !== false) {
       writer.uint32(136).bool(message.cancelRequested);
+    }
+    if (message.committedAttempt !== 0) {
+      writer.uint32(144).int32(message.committedAttempt);
     }
     return writer;
   },
@@ -1978,6 +2048,14 @@ export const Job: MessageFns<Job> = {
             message.cancelRequested = reader.bool();
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.committedAttempt = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2037,6 +2115,11 @@ export const Job: MessageFns<Job> = {
         : isSet(object.cancel_requested)
         ? globalThis.Boolean(object.cancel_requested)
         : false,
+      committedAttempt: isSet(object.committedAttempt)
+        ? globalThis.Number(object.committedAttempt)
+        : isSet(object.committed_attempt)
+        ? globalThis.Number(object.committed_attempt)
+        : 0,
     };
   },
 
@@ -2093,6 +2176,9 @@ export const Job: MessageFns<Job> = {
     if (message.cancelRequested !== false) {
       obj.cancelRequested = message.cancelRequested;
     }
+    if (message.committedAttempt !== 0) {
+      obj.committedAttempt = Math.round(message.committedAttempt);
+    }
     return obj;
   },
 
@@ -2126,6 +2212,7 @@ export const Job: MessageFns<Job> = {
     message.updateTime = object.updateTime ?? undefined;
     message.lastSequence = object.lastSequence ?? 0;
     message.cancelRequested = object.cancelRequested ?? false;
+    message.committedAttempt = object.committedAttempt ?? 0;
     return message;
   },
 };
@@ -2169,6 +2256,9 @@ export const JobEvent: MessageFns<JobEvent> = {
         break;
       case "cancelRequested":
         CancelRequested.encode(message.fact.value, writer.uint32(90).fork()).join();
+        break;
+      case "attemptCommitted":
+        AttemptCommitted.encode(message.fact.value, writer.uint32(98).fork()).join();
         break;
     }
     return writer;
@@ -2275,6 +2365,14 @@ export const JobEvent: MessageFns<JobEvent> = {
             message.fact = { $case: "cancelRequested", value: CancelRequested.decode(reader, reader.uint32()) };
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.fact = { $case: "attemptCommitted", value: AttemptCommitted.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2323,6 +2421,10 @@ export const JobEvent: MessageFns<JobEvent> = {
         ? { $case: "cancelRequested", value: CancelRequested.fromJSON(object.cancelRequested) }
         : isSet(object.cancel_requested)
         ? { $case: "cancelRequested", value: CancelRequested.fromJSON(object.cancel_requested) }
+        : isSet(object.attemptCommitted)
+        ? { $case: "attemptCommitted", value: AttemptCommitted.fromJSON(object.attemptCommitted) }
+        : isSet(object.attempt_committed)
+        ? { $case: "attemptCommitted", value: AttemptCommitted.fromJSON(object.attempt_committed) }
         : undefined,
     };
   },
@@ -2355,6 +2457,8 @@ export const JobEvent: MessageFns<JobEvent> = {
       obj.attemptEnded = Attempt.toJSON(message.fact.value);
     } else if (message.fact?.$case === "cancelRequested") {
       obj.cancelRequested = CancelRequested.toJSON(message.fact.value);
+    } else if (message.fact?.$case === "attemptCommitted") {
+      obj.attemptCommitted = AttemptCommitted.toJSON(message.fact.value);
     }
     return obj;
   },
@@ -2411,7 +2515,80 @@ export const JobEvent: MessageFns<JobEvent> = {
         }
         break;
       }
+      case "attemptCommitted": {
+        if (object.fact?.value !== undefined && object.fact?.value !== null) {
+          message.fact = { $case: "attemptCommitted", value: AttemptCommitted.fromPartial(object.fact.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseAttemptCommitted(): AttemptCommitted {
+  return { attempt: 0 };
+}
+
+export const AttemptCommitted: MessageFns<AttemptCommitted> = {
+  encode(message: AttemptCommitted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.attempt !== 0) {
+      writer.uint32(8).int32(message.attempt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AttemptCommitted {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttemptCommitted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AttemptCommitted {
+    return { attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0 };
+  },
+
+  toJSON(message: AttemptCommitted): unknown {
+    const obj: any = {};
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AttemptCommitted>, I>>(base?: I): AttemptCommitted {
+    return AttemptCommitted.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AttemptCommitted>, I>>(object: I): AttemptCommitted {
+    const message = createBaseAttemptCommitted();
+    message.attempt = object.attempt ?? 0;
     return message;
   },
 };
@@ -3549,7 +3726,7 @@ export const Lease: MessageFns<Lease> = {
 };
 
 function createBaseStartAttemptRequest(): StartAttemptRequest {
-  return { jobId: "", worker: "" };
+  return { jobId: "", worker: "", requestId: "" };
 }
 
 export const StartAttemptRequest: MessageFns<StartAttemptRequest> = {
@@ -3559,6 +3736,9 @@ export const StartAttemptRequest: MessageFns<StartAttemptRequest> = {
     }
     if (message.worker !== "") {
       writer.uint32(18).string(message.worker);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
     }
     return writer;
   },
@@ -3592,6 +3772,14 @@ export const StartAttemptRequest: MessageFns<StartAttemptRequest> = {
             message.worker = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3612,6 +3800,11 @@ export const StartAttemptRequest: MessageFns<StartAttemptRequest> = {
         ? globalThis.String(object.job_id)
         : "",
       worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
     };
   },
 
@@ -3623,6 +3816,9 @@ export const StartAttemptRequest: MessageFns<StartAttemptRequest> = {
     if (message.worker !== "") {
       obj.worker = message.worker;
     }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
     return obj;
   },
 
@@ -3633,6 +3829,7 @@ export const StartAttemptRequest: MessageFns<StartAttemptRequest> = {
     const message = createBaseStartAttemptRequest();
     message.jobId = object.jobId ?? "";
     message.worker = object.worker ?? "";
+    message.requestId = object.requestId ?? "";
     return message;
   },
 };
@@ -3904,6 +4101,396 @@ export const HeartbeatResponse: MessageFns<HeartbeatResponse> = {
   },
 };
 
+function createBaseLeaseRenewal(): LeaseRenewal {
+  return { lease: undefined, progress: undefined, reservedBytes: 0 };
+}
+
+export const LeaseRenewal: MessageFns<LeaseRenewal> = {
+  encode(message: LeaseRenewal, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== undefined) {
+      Lease.encode(message.lease, writer.uint32(10).fork()).join();
+    }
+    if (message.progress !== undefined) {
+      Progress.encode(message.progress, writer.uint32(18).fork()).join();
+    }
+    if (message.reservedBytes !== 0) {
+      writer.uint32(24).int64(message.reservedBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaseRenewal {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaseRenewal();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lease = Lease.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.progress = Progress.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.reservedBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LeaseRenewal {
+    return {
+      lease: isSet(object.lease) ? Lease.fromJSON(object.lease) : undefined,
+      progress: isSet(object.progress) ? Progress.fromJSON(object.progress) : undefined,
+      reservedBytes: isSet(object.reservedBytes)
+        ? globalThis.Number(object.reservedBytes)
+        : isSet(object.reserved_bytes)
+        ? globalThis.Number(object.reserved_bytes)
+        : 0,
+    };
+  },
+
+  toJSON(message: LeaseRenewal): unknown {
+    const obj: any = {};
+    if (message.lease !== undefined) {
+      obj.lease = Lease.toJSON(message.lease);
+    }
+    if (message.progress !== undefined) {
+      obj.progress = Progress.toJSON(message.progress);
+    }
+    if (message.reservedBytes !== 0) {
+      obj.reservedBytes = Math.round(message.reservedBytes);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LeaseRenewal>, I>>(base?: I): LeaseRenewal {
+    return LeaseRenewal.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LeaseRenewal>, I>>(object: I): LeaseRenewal {
+    const message = createBaseLeaseRenewal();
+    message.lease = (object.lease !== undefined && object.lease !== null) ? Lease.fromPartial(object.lease) : undefined;
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? Progress.fromPartial(object.progress)
+      : undefined;
+    message.reservedBytes = object.reservedBytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseRenewLeasesRequest(): RenewLeasesRequest {
+  return { worker: "", renewals: [] };
+}
+
+export const RenewLeasesRequest: MessageFns<RenewLeasesRequest> = {
+  encode(message: RenewLeasesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.worker !== "") {
+      writer.uint32(10).string(message.worker);
+    }
+    for (const v of message.renewals) {
+      LeaseRenewal.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewLeasesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewLeasesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.worker = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.renewals.push(LeaseRenewal.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RenewLeasesRequest {
+    return {
+      worker: isSet(object.worker) ? globalThis.String(object.worker) : "",
+      renewals: globalThis.Array.isArray(object?.renewals)
+        ? object.renewals.map((e: any) => LeaseRenewal.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: RenewLeasesRequest): unknown {
+    const obj: any = {};
+    if (message.worker !== "") {
+      obj.worker = message.worker;
+    }
+    if (message.renewals?.length) {
+      obj.renewals = message.renewals.map((e) => LeaseRenewal.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RenewLeasesRequest>, I>>(base?: I): RenewLeasesRequest {
+    return RenewLeasesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RenewLeasesRequest>, I>>(object: I): RenewLeasesRequest {
+    const message = createBaseRenewLeasesRequest();
+    message.worker = object.worker ?? "";
+    message.renewals = object.renewals?.map((e) => LeaseRenewal.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLeaseStatus(): LeaseStatus {
+  return { lease: undefined, held: false, cancelRequested: false };
+}
+
+export const LeaseStatus: MessageFns<LeaseStatus> = {
+  encode(message: LeaseStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== undefined) {
+      Lease.encode(message.lease, writer.uint32(10).fork()).join();
+    }
+    if (message.held !== false) {
+      writer.uint32(16).bool(message.held);
+    }
+    if (message.cancelRequested !== false) {
+      writer.uint32(24).bool(message.cancelRequested);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeaseStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeaseStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lease = Lease.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.held = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.cancelRequested = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LeaseStatus {
+    return {
+      lease: isSet(object.lease) ? Lease.fromJSON(object.lease) : undefined,
+      held: isSet(object.held) ? globalThis.Boolean(object.held) : false,
+      cancelRequested: isSet(object.cancelRequested)
+        ? globalThis.Boolean(object.cancelRequested)
+        : isSet(object.cancel_requested)
+        ? globalThis.Boolean(object.cancel_requested)
+        : false,
+    };
+  },
+
+  toJSON(message: LeaseStatus): unknown {
+    const obj: any = {};
+    if (message.lease !== undefined) {
+      obj.lease = Lease.toJSON(message.lease);
+    }
+    if (message.held !== false) {
+      obj.held = message.held;
+    }
+    if (message.cancelRequested !== false) {
+      obj.cancelRequested = message.cancelRequested;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LeaseStatus>, I>>(base?: I): LeaseStatus {
+    return LeaseStatus.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LeaseStatus>, I>>(object: I): LeaseStatus {
+    const message = createBaseLeaseStatus();
+    message.lease = (object.lease !== undefined && object.lease !== null) ? Lease.fromPartial(object.lease) : undefined;
+    message.held = object.held ?? false;
+    message.cancelRequested = object.cancelRequested ?? false;
+    return message;
+  },
+};
+
+function createBaseRenewLeasesResponse(): RenewLeasesResponse {
+  return { statuses: [], reservedBytes: 0 };
+}
+
+export const RenewLeasesResponse: MessageFns<RenewLeasesResponse> = {
+  encode(message: RenewLeasesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.statuses) {
+      LeaseStatus.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.reservedBytes !== 0) {
+      writer.uint32(16).int64(message.reservedBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RenewLeasesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRenewLeasesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.statuses.push(LeaseStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.reservedBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RenewLeasesResponse {
+    return {
+      statuses: globalThis.Array.isArray(object?.statuses)
+        ? object.statuses.map((e: any) => LeaseStatus.fromJSON(e))
+        : [],
+      reservedBytes: isSet(object.reservedBytes)
+        ? globalThis.Number(object.reservedBytes)
+        : isSet(object.reserved_bytes)
+        ? globalThis.Number(object.reserved_bytes)
+        : 0,
+    };
+  },
+
+  toJSON(message: RenewLeasesResponse): unknown {
+    const obj: any = {};
+    if (message.statuses?.length) {
+      obj.statuses = message.statuses.map((e) => LeaseStatus.toJSON(e));
+    }
+    if (message.reservedBytes !== 0) {
+      obj.reservedBytes = Math.round(message.reservedBytes);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RenewLeasesResponse>, I>>(base?: I): RenewLeasesResponse {
+    return RenewLeasesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RenewLeasesResponse>, I>>(object: I): RenewLeasesResponse {
+    const message = createBaseRenewLeasesResponse();
+    message.statuses = object.statuses?.map((e) => LeaseStatus.fromPartial(e)) || [];
+    message.reservedBytes = object.reservedBytes ?? 0;
+    return message;
+  },
+};
+
 function createBaseReportStepRequest(): ReportStepRequest {
   return { lease: undefined, step: 0, state: 0, engine: 0, detail: "", warnings: [] };
 }
@@ -4101,6 +4688,146 @@ export const ReportStepResponse: MessageFns<ReportStepResponse> = {
   },
   fromPartial<I extends Exact<DeepPartial<ReportStepResponse>, I>>(_: I): ReportStepResponse {
     const message = createBaseReportStepResponse();
+    return message;
+  },
+};
+
+function createBaseCommitAttemptRequest(): CommitAttemptRequest {
+  return { lease: undefined };
+}
+
+export const CommitAttemptRequest: MessageFns<CommitAttemptRequest> = {
+  encode(message: CommitAttemptRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lease !== undefined) {
+      Lease.encode(message.lease, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CommitAttemptRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCommitAttemptRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.lease = Lease.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CommitAttemptRequest {
+    return { lease: isSet(object.lease) ? Lease.fromJSON(object.lease) : undefined };
+  },
+
+  toJSON(message: CommitAttemptRequest): unknown {
+    const obj: any = {};
+    if (message.lease !== undefined) {
+      obj.lease = Lease.toJSON(message.lease);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CommitAttemptRequest>, I>>(base?: I): CommitAttemptRequest {
+    return CommitAttemptRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CommitAttemptRequest>, I>>(object: I): CommitAttemptRequest {
+    const message = createBaseCommitAttemptRequest();
+    message.lease = (object.lease !== undefined && object.lease !== null) ? Lease.fromPartial(object.lease) : undefined;
+    return message;
+  },
+};
+
+function createBaseCommitAttemptResponse(): CommitAttemptResponse {
+  return { committedAttempt: 0 };
+}
+
+export const CommitAttemptResponse: MessageFns<CommitAttemptResponse> = {
+  encode(message: CommitAttemptResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.committedAttempt !== 0) {
+      writer.uint32(8).int32(message.committedAttempt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CommitAttemptResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCommitAttemptResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.committedAttempt = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CommitAttemptResponse {
+    return {
+      committedAttempt: isSet(object.committedAttempt)
+        ? globalThis.Number(object.committedAttempt)
+        : isSet(object.committed_attempt)
+        ? globalThis.Number(object.committed_attempt)
+        : 0,
+    };
+  },
+
+  toJSON(message: CommitAttemptResponse): unknown {
+    const obj: any = {};
+    if (message.committedAttempt !== 0) {
+      obj.committedAttempt = Math.round(message.committedAttempt);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CommitAttemptResponse>, I>>(base?: I): CommitAttemptResponse {
+    return CommitAttemptResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CommitAttemptResponse>, I>>(object: I): CommitAttemptResponse {
+    const message = createBaseCommitAttemptResponse();
+    message.committedAttempt = object.committedAttempt ?? 0;
     return message;
   },
 };
@@ -4950,6 +5677,176 @@ export const ListWorkersResponse: MessageFns<ListWorkersResponse> = {
   },
 };
 
+function createBaseAcquireLockRequest(): AcquireLockRequest {
+  return { name: "", holder: "", duration: undefined };
+}
+
+export const AcquireLockRequest: MessageFns<AcquireLockRequest> = {
+  encode(message: AcquireLockRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.holder !== "") {
+      writer.uint32(18).string(message.holder);
+    }
+    if (message.duration !== undefined) {
+      Duration.encode(message.duration, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AcquireLockRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAcquireLockRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.holder = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.duration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AcquireLockRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      holder: isSet(object.holder) ? globalThis.String(object.holder) : "",
+      duration: isSet(object.duration) ? Duration.fromJSON(object.duration) : undefined,
+    };
+  },
+
+  toJSON(message: AcquireLockRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.holder !== "") {
+      obj.holder = message.holder;
+    }
+    if (message.duration !== undefined) {
+      obj.duration = Duration.toJSON(message.duration);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AcquireLockRequest>, I>>(base?: I): AcquireLockRequest {
+    return AcquireLockRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AcquireLockRequest>, I>>(object: I): AcquireLockRequest {
+    const message = createBaseAcquireLockRequest();
+    message.name = object.name ?? "";
+    message.holder = object.holder ?? "";
+    message.duration = (object.duration !== undefined && object.duration !== null)
+      ? Duration.fromPartial(object.duration)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseAcquireLockResponse(): AcquireLockResponse {
+  return { acquired: false };
+}
+
+export const AcquireLockResponse: MessageFns<AcquireLockResponse> = {
+  encode(message: AcquireLockResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.acquired !== false) {
+      writer.uint32(8).bool(message.acquired);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AcquireLockResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAcquireLockResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.acquired = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AcquireLockResponse {
+    return { acquired: isSet(object.acquired) ? globalThis.Boolean(object.acquired) : false };
+  },
+
+  toJSON(message: AcquireLockResponse): unknown {
+    const obj: any = {};
+    if (message.acquired !== false) {
+      obj.acquired = message.acquired;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AcquireLockResponse>, I>>(base?: I): AcquireLockResponse {
+    return AcquireLockResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AcquireLockResponse>, I>>(object: I): AcquireLockResponse {
+    const message = createBaseAcquireLockResponse();
+    message.acquired = object.acquired ?? false;
+    return message;
+  },
+};
+
 /**
  * The book of jobs. Clients create, read, watch and cancel; workers take attempts and report on them.
  *
@@ -4958,7 +5855,10 @@ export const ListWorkersResponse: MessageFns<ListWorkersResponse> = {
  */
 export type JobServiceService = typeof JobServiceService;
 export const JobServiceService = {
-  /** Creates a job and puts it on the work queue. The same request_id gives the same job (AIP-155). */
+  /**
+   * Creates a job and puts it on the work queue. The same request_id of the same owner and service gives the same job
+   * (AIP-155); ALREADY_EXISTS when the request is another one than that which came with the id before.
+   */
   createJob: {
     path: "/sortie.job.v1.JobService/CreateJob" as const,
     requestStream: false as const,
@@ -5008,7 +5908,7 @@ export const JobServiceService = {
     responseSerialize: (value: CancelJobResponse): Buffer => Buffer.from(CancelJobResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelJobResponse => CancelJobResponse.decode(value),
   },
-  /** A worker takes a job: the lease that all later reports must name. */
+  /** A worker takes a job: the lease that all later reports must name. The same request_id gives the same attempt. */
   startAttempt: {
     path: "/sortie.job.v1.JobService/StartAttempt" as const,
     requestStream: false as const,
@@ -5019,7 +5919,7 @@ export const JobServiceService = {
       Buffer.from(StartAttemptResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StartAttemptResponse => StartAttemptResponse.decode(value),
   },
-  /** Keeps the lease, tells progress, and learns whether the job was cancelled. */
+  /** Renews one lease. RenewLeases does the same for all leases of a worker; this one stays for workers that do not know it. */
   heartbeat: {
     path: "/sortie.job.v1.JobService/Heartbeat" as const,
     requestStream: false as const,
@@ -5028,6 +5928,16 @@ export const JobServiceService = {
     requestDeserialize: (value: Buffer): HeartbeatRequest => HeartbeatRequest.decode(value),
     responseSerialize: (value: HeartbeatResponse): Buffer => Buffer.from(HeartbeatResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): HeartbeatResponse => HeartbeatResponse.decode(value),
+  },
+  /** Renews the leases of one worker, reports progress, and learns which leases are lost and which jobs were cancelled. */
+  renewLeases: {
+    path: "/sortie.job.v1.JobService/RenewLeases" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RenewLeasesRequest): Buffer => Buffer.from(RenewLeasesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RenewLeasesRequest => RenewLeasesRequest.decode(value),
+    responseSerialize: (value: RenewLeasesResponse): Buffer => Buffer.from(RenewLeasesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RenewLeasesResponse => RenewLeasesResponse.decode(value),
   },
   /** A step begins or ends. */
   reportStep: {
@@ -5038,6 +5948,20 @@ export const JobServiceService = {
     requestDeserialize: (value: Buffer): ReportStepRequest => ReportStepRequest.decode(value),
     responseSerialize: (value: ReportStepResponse): Buffer => Buffer.from(ReportStepResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReportStepResponse => ReportStepResponse.decode(value),
+  },
+  /**
+   * The output of this attempt becomes that of the job: exactly one attempt of a job is ever committed. The answer names the
+   * committed attempt, which is an earlier one when that one was committed and could not finish any more.
+   */
+  commitAttempt: {
+    path: "/sortie.job.v1.JobService/CommitAttempt" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CommitAttemptRequest): Buffer => Buffer.from(CommitAttemptRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CommitAttemptRequest => CommitAttemptRequest.decode(value),
+    responseSerialize: (value: CommitAttemptResponse): Buffer =>
+      Buffer.from(CommitAttemptResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CommitAttemptResponse => CommitAttemptResponse.decode(value),
   },
   /** The attempt is over; the job succeeds, fails, is cancelled or is queued again. */
   finishAttempt: {
@@ -5071,10 +5995,23 @@ export const JobServiceService = {
     responseSerialize: (value: ListWorkersResponse): Buffer => Buffer.from(ListWorkersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListWorkersResponse => ListWorkersResponse.decode(value),
   },
+  /** Takes or renews a named lock that expires by itself, for work that one process of many is to do at a time. */
+  acquireLock: {
+    path: "/sortie.job.v1.JobService/AcquireLock" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AcquireLockRequest): Buffer => Buffer.from(AcquireLockRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AcquireLockRequest => AcquireLockRequest.decode(value),
+    responseSerialize: (value: AcquireLockResponse): Buffer => Buffer.from(AcquireLockResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AcquireLockResponse => AcquireLockResponse.decode(value),
+  },
 } as const;
 
 export interface JobServiceServer extends UntypedServiceImplementation {
-  /** Creates a job and puts it on the work queue. The same request_id gives the same job (AIP-155). */
+  /**
+   * Creates a job and puts it on the work queue. The same request_id of the same owner and service gives the same job
+   * (AIP-155); ALREADY_EXISTS when the request is another one than that which came with the id before.
+   */
   createJob: handleUnaryCall<CreateJobRequest, CreateJobResponse>;
   /** One job. NOT_FOUND when there is none. */
   getJob: handleUnaryCall<GetJobRequest, GetJobResponse>;
@@ -5084,22 +6021,34 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   watchJob: handleServerStreamingCall<WatchJobRequest, WatchJobResponse>;
   /** Asks for a job to end. A queued job ends at once, a running one when its worker lets go. */
   cancelJob: handleUnaryCall<CancelJobRequest, CancelJobResponse>;
-  /** A worker takes a job: the lease that all later reports must name. */
+  /** A worker takes a job: the lease that all later reports must name. The same request_id gives the same attempt. */
   startAttempt: handleUnaryCall<StartAttemptRequest, StartAttemptResponse>;
-  /** Keeps the lease, tells progress, and learns whether the job was cancelled. */
+  /** Renews one lease. RenewLeases does the same for all leases of a worker; this one stays for workers that do not know it. */
   heartbeat: handleUnaryCall<HeartbeatRequest, HeartbeatResponse>;
+  /** Renews the leases of one worker, reports progress, and learns which leases are lost and which jobs were cancelled. */
+  renewLeases: handleUnaryCall<RenewLeasesRequest, RenewLeasesResponse>;
   /** A step begins or ends. */
   reportStep: handleUnaryCall<ReportStepRequest, ReportStepResponse>;
+  /**
+   * The output of this attempt becomes that of the job: exactly one attempt of a job is ever committed. The answer names the
+   * committed attempt, which is an earlier one when that one was committed and could not finish any more.
+   */
+  commitAttempt: handleUnaryCall<CommitAttemptRequest, CommitAttemptResponse>;
   /** The attempt is over; the job succeeds, fails, is cancelled or is queued again. */
   finishAttempt: handleUnaryCall<FinishAttemptRequest, FinishAttemptResponse>;
   /** A worker is there, and what it works with; to be said again within a minute. */
   reportWorker: handleUnaryCall<ReportWorkerRequest, ReportWorkerResponse>;
   /** Workers that were heard of within the last minute, by name. */
   listWorkers: handleUnaryCall<ListWorkersRequest, ListWorkersResponse>;
+  /** Takes or renews a named lock that expires by itself, for work that one process of many is to do at a time. */
+  acquireLock: handleUnaryCall<AcquireLockRequest, AcquireLockResponse>;
 }
 
 export interface JobServiceClient extends Client {
-  /** Creates a job and puts it on the work queue. The same request_id gives the same job (AIP-155). */
+  /**
+   * Creates a job and puts it on the work queue. The same request_id of the same owner and service gives the same job
+   * (AIP-155); ALREADY_EXISTS when the request is another one than that which came with the id before.
+   */
   createJob(
     request: CreateJobRequest,
     callback: (error: ServiceError | null, response: CreateJobResponse) => void,
@@ -5170,7 +6119,7 @@ export interface JobServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelJobResponse) => void,
   ): ClientUnaryCall;
-  /** A worker takes a job: the lease that all later reports must name. */
+  /** A worker takes a job: the lease that all later reports must name. The same request_id gives the same attempt. */
   startAttempt(
     request: StartAttemptRequest,
     callback: (error: ServiceError | null, response: StartAttemptResponse) => void,
@@ -5186,7 +6135,7 @@ export interface JobServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: StartAttemptResponse) => void,
   ): ClientUnaryCall;
-  /** Keeps the lease, tells progress, and learns whether the job was cancelled. */
+  /** Renews one lease. RenewLeases does the same for all leases of a worker; this one stays for workers that do not know it. */
   heartbeat(
     request: HeartbeatRequest,
     callback: (error: ServiceError | null, response: HeartbeatResponse) => void,
@@ -5201,6 +6150,22 @@ export interface JobServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: HeartbeatResponse) => void,
+  ): ClientUnaryCall;
+  /** Renews the leases of one worker, reports progress, and learns which leases are lost and which jobs were cancelled. */
+  renewLeases(
+    request: RenewLeasesRequest,
+    callback: (error: ServiceError | null, response: RenewLeasesResponse) => void,
+  ): ClientUnaryCall;
+  renewLeases(
+    request: RenewLeasesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RenewLeasesResponse) => void,
+  ): ClientUnaryCall;
+  renewLeases(
+    request: RenewLeasesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RenewLeasesResponse) => void,
   ): ClientUnaryCall;
   /** A step begins or ends. */
   reportStep(
@@ -5217,6 +6182,25 @@ export interface JobServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ReportStepResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * The output of this attempt becomes that of the job: exactly one attempt of a job is ever committed. The answer names the
+   * committed attempt, which is an earlier one when that one was committed and could not finish any more.
+   */
+  commitAttempt(
+    request: CommitAttemptRequest,
+    callback: (error: ServiceError | null, response: CommitAttemptResponse) => void,
+  ): ClientUnaryCall;
+  commitAttempt(
+    request: CommitAttemptRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CommitAttemptResponse) => void,
+  ): ClientUnaryCall;
+  commitAttempt(
+    request: CommitAttemptRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CommitAttemptResponse) => void,
   ): ClientUnaryCall;
   /** The attempt is over; the job succeeds, fails, is cancelled or is queued again. */
   finishAttempt(
@@ -5265,6 +6249,22 @@ export interface JobServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListWorkersResponse) => void,
+  ): ClientUnaryCall;
+  /** Takes or renews a named lock that expires by itself, for work that one process of many is to do at a time. */
+  acquireLock(
+    request: AcquireLockRequest,
+    callback: (error: ServiceError | null, response: AcquireLockResponse) => void,
+  ): ClientUnaryCall;
+  acquireLock(
+    request: AcquireLockRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AcquireLockResponse) => void,
+  ): ClientUnaryCall;
+  acquireLock(
+    request: AcquireLockRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AcquireLockResponse) => void,
   ): ClientUnaryCall;
 }
 
