@@ -152,7 +152,11 @@ it('a cancelled job is CANCELLED, and cancelling again is told', async ({ site }
 it('pages escape what users wrote and carry a strict policy', async ({ site }) => {
   const { jobs } = site;
   const jobId = await newJob(site);
-  const { lease } = await call(jobs.startAttempt.bind(jobs), { jobId, worker: '<script>alert(1)</script>' });
+  const { lease } = await call(jobs.startAttempt.bind(jobs), {
+    jobId,
+    worker: '<script>alert(1)</script>',
+    requestId: '',
+  });
   await call(jobs.reportStep.bind(jobs), {
     lease,
     step: Step.STEP_START,
@@ -175,7 +179,7 @@ it('pages escape what users wrote and carry a strict policy', async ({ site }) =
 it('events come with their numbers and go on after Last-Event-ID', async ({ site }) => {
   const { jobs } = site;
   const jobId = await newJob(site);
-  const { lease } = await call(jobs.startAttempt.bind(jobs), { jobId, worker: 'w' });
+  const { lease } = await call(jobs.startAttempt.bind(jobs), { jobId, worker: 'w', requestId: '' });
   const read = async (headers: Record<string, string>): Promise<number[]> => {
     const reply = await ask(`${jobUrl(site, jobId)}/events?token=${site.token('ana')}`, { headers });
     assert.match(reply.type, 'text/event-stream');

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
+import type { Layer, Service } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { call } from '@sortie/common/grpc';
 import { RestError } from '../arcgis/errors.js';
 import { serviceDocument, serviceSummary } from '../arcgis/layer.js';
@@ -116,7 +117,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
       const serviceName = requiredParameter(parametersOf(request), 'serviceName');
       let available = false;
       try {
-        await call(ingest.getService.bind(ingest), { serviceName });
+        await call(ingest.getService.bind(ingest), { serviceName, pageSize: 1, pageToken: '' });
       } catch (error) {
         if (!(error instanceof SortieError) || error.code !== 'NOT_FOUND') throw error;
         available = true;
@@ -163,8 +164,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
     handler: (request, reply) =>
       respond(context, request, reply, async () => {
         userOf(request, tokens);
-        const { service } = await call(ingest.getService.bind(ingest), { serviceName: request.params.service });
-        if (!service) throw new SortieError('NOT_FOUND', 'The service was not found.');
+        const service = await wholeService(context, request.params.service);
         const path = `/rest/services/${service.serviceName}/VideoServer`;
         const url = `${baseUrl(context, request)}${path}`;
         const query = tokenQuery(request);
@@ -191,16 +191,34 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
   });
 }
 
-/** Pages of the Ingest service come by token; ArcGIS counts from a number. */
-async function pageOfServices({ ingest }: Context, start: number, num: number) {
+/** With all of its layers, page by page. */
+async function wholeService({ ingest }: Context, serviceName: string): Promise<Service> {
+  const layers: Layer[] = [];
+  let pageToken = '';
+  for (;;) {
+    const page = await call(ingest.getService.bind(ingest), { serviceName, pageSize: 0, pageToken });
+    if (!page.service) throw new SortieError('NOT_FOUND', 'The service was not found.');
+    layers.push(...page.service.layers);
+    if (page.nextPageToken === '') return { ...page.service, layers };
+    pageToken = page.nextPageToken;
+  }
+}
+
+/** Pages of the Ingest service come by token, and may be shorter than asked for; ArcGIS counts from a number. */
+async function pageOfServices(
+  { ingest }: Context,
+  start: number,
+  num: number,
+): Promise<{ services: Service[]; total: number }> {
+  const services: Service[] = [];
   let pageToken = '';
   let skip = start - 1;
   for (;;) {
-    const pageSize = Math.min(1000, skip > 0 ? skip : num);
+    const pageSize = Math.min(1000, skip + num - services.length);
     const page = await call(ingest.listServices.bind(ingest), { pageSize, pageToken });
-    if (skip === 0) return { services: page.services, total: page.totalSize };
-    if (page.nextPageToken === '') return { services: [], total: page.totalSize };
-    skip -= page.services.length;
+    services.push(...page.services.slice(skip));
+    skip = Math.max(0, skip - page.services.length);
     pageToken = page.nextPageToken;
+    if (pageToken === '' || services.length >= num) return { services, total: page.totalSize };
   }
 }

@@ -5,7 +5,7 @@ import { generateFlight } from '@sortie/ingest/sample/flight';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { JobView } from './rest.js';
-import { publish, startSortie, type TestSortie } from './testing/sortie.js';
+import { layerFolder, publish, startSortie, type TestSortie } from './testing/sortie.js';
 import { makeStandin, type Standin } from './testing/standin.js';
 
 interface Context {
@@ -80,7 +80,7 @@ for (const [service, name, settings, why] of faults) {
     assert.not.ok(told.customAttributes.messageCodes.includes(159), 'NVENC did not make what is there');
     assert.equal(told.customAttributes.messageCodes.slice(6, 8), [9159, 9160]);
     assert.match(told.messages[7] ?? '', why);
-    const layer = join(context.sortie.data.storage, 'layers', service.toLowerCase(), '0');
+    const layer = layerFolder(context.sortie, service);
     const abr = await readFile(join(layer, 'ABR.m3u8'), 'utf8');
     assert.is([...abr.matchAll(/RESOLUTION=/g)].length, 2);
   });

@@ -10,7 +10,7 @@ import { klvLines } from '@sortie/ingest/klv/print';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { JobView } from './rest.js';
-import { publish, startSortie, type TestSortie } from './testing/sortie.js';
+import { layerFolder, publish, startSortie, type TestSortie } from './testing/sortie.js';
 
 interface Context {
   sortie: TestSortie;
@@ -53,7 +53,7 @@ it('a flight becomes a layer: all steps, playable renditions, telemetry that fit
   assert.is(texts(job)[6], 'Transcoding with CPU');
   assert.ok(job.customAttributes.sortie?.warnings.some(({ message }) => message.startsWith('hd was asked for')));
 
-  const layer = join(sortie.data.storage, 'layers/whole/0');
+  const layer = layerFolder(sortie, 'Whole');
   HLS.setOptions({ strictMode: true });
   const abr = HLS.parse(await readFile(join(layer, 'ABR.m3u8'), 'utf8')) as HLS.types.MasterPlaylist;
   assert.is(abr.variants.length, 1);
@@ -94,7 +94,7 @@ it('a flight becomes a layer: all steps, playable renditions, telemetry that fit
   const manifest = JSON.parse(await readFile(join(layer, 'manifest.json'), 'utf8')) as { files: { path: string }[] };
   const files = (await readdir(layer, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
   assert.is(manifest.files.length + 1, files.length, 'everything stored is in the manifest');
-  assert.equal(readdirSync(join(sortie.data.root, 'work')), [], 'nothing temporary is left');
+  await nothingInWork(sortie);
 });
 
 it('cancel in the middle of the encode ends the job and leaves no layer', async ({ sortie, flight }) => {
@@ -108,8 +108,16 @@ it('cancel in the middle of the encode ends the job and leaves no layer', async 
   const job = await ended(sortie, jobId);
   assert.is(job.status, 'CANCELLED');
   assert.is(texts(job).at(-1), 'Ingest Cancelled');
-  assert.equal(readdirSync(join(sortie.data.root, 'work')), []);
+  await nothingInWork(sortie);
 });
+
+/** The end of an attempt is reported before its directory is removed. */
+async function nothingInWork({ data }: TestSortie): Promise<void> {
+  const left = (): string[] => readdirSync(join(data.root, 'work'));
+  for (let round = 0; round < 400 && left().length > 0; round++)
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  assert.equal(left(), [], 'nothing temporary is left');
+}
 
 /** Processes of this Sortie whose command line matches. */
 const processes = ({ data }: TestSortie, command: RegExp): { pid: number; environment: NodeJS.ProcessEnv }[] =>

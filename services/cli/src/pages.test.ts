@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startBrowser } from './testing/browser.js';
-import { publish, startSortie, type TestSortie } from './testing/sortie.js';
+import { layerFolder, publish, startSortie, type TestSortie } from './testing/sortie.js';
 
 interface Context {
   sortie: TestSortie;
@@ -70,7 +70,7 @@ it('the job page shows the steps as they come, without a reload', async ({ sorti
 
 it('the layer plays, with its telemetry of the moment', async ({ sortie, page, complaints }) => {
   await page.goto(sortie.rest.layerPage('Shown', 0));
-  const packets = (await readFile(join(sortie.data.storage, 'layers/shown/0/telemetry/packets.ndjson'), 'utf8'))
+  const packets = (await readFile(join(layerFolder(sortie, 'Shown'), 'telemetry/packets.ndjson'), 'utf8'))
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as { time: number; items: { tag: number; value: number }[] });

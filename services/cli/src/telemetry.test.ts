@@ -10,7 +10,7 @@ import type { Browser } from 'playwright-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { startBrowser } from './testing/browser.js';
-import { publish, startSortie, type TestSortie } from './testing/sortie.js';
+import { layerFolder, publish, startSortie, type TestSortie } from './testing/sortie.js';
 
 interface Context {
   sortie: TestSortie;
@@ -89,7 +89,7 @@ async function compare({ sortie, browser }: Context, path: string, service: stri
   const jobId = await publish(sortie, path, service);
   const job = await sortie.rest.watch(jobId, () => undefined);
   assert.is(job.status, 'COMPLETED', JSON.stringify(job));
-  const stored = join(sortie.data.storage, 'layers', service.toLowerCase(), '0/telemetry/packets.ndjson');
+  const stored = join(layerFolder(sortie, service), 'telemetry/packets.ndjson');
   const told = (await readFile(stored, 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as Told); // prettier-ignore
   // The page's own policy allows the product's scripts alone.
   const page = await (await browser.newContext({ bypassCSP: true })).newPage();
@@ -132,7 +132,7 @@ it('a table beside a video without telemetry becomes its telemetry, and one with
   await writeFile(table, `${header},Platform Heading Angle\n${lines.join('\n')}\n`);
   const job = await sortie.rest.watch(await publish(sortie, video, 'Plain', 'sd', [table]), () => undefined);
   assert.is(job.status, 'COMPLETED');
-  const folder = join(sortie.data.storage, 'layers/plain/0/telemetry');
+  const folder = join(layerFolder(sortie, 'Plain'), 'telemetry');
   const packets = (await readFile(join(folder, 'packets.ndjson'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as Told & { converted: string }); // prettier-ignore
   assert.equal(packets.map(({ time, converted }) => [time, converted]), [0, 1, 2, 3, 4, 5].map((time) => [time, 'csv'])); // prettier-ignore
   assert.ok(Math.abs((packets[3]?.items.find(({ tag }) => tag === 13)?.value ?? 0) - 46.3) < 1e-6);
@@ -158,7 +158,7 @@ it('packets of KLV beside a video are its telemetry, as they are', async ({ sort
   await writeFile(klv, Buffer.concat(packets));
   const job = await sortie.rest.watch(await publish(sortie, video, 'Bare', 'sd', [klv]), () => undefined);
   assert.is(job.status, 'COMPLETED', JSON.stringify(job));
-  const folder = join(sortie.data.storage, 'layers/bare/0/telemetry');
+  const folder = join(layerFolder(sortie, 'Bare'), 'telemetry');
   const told = (await readFile(join(folder, 'packets.ndjson'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as Told & { timeRule: string; checksum: string; converted?: string }); // prettier-ignore
   assert.equal(told.map(({ time, timeRule, checksum, converted }) => [time, timeRule, checksum, converted]), [0, 1, 2].map((time) => [time, 'timestamp', 'ok', undefined])); // prettier-ignore
   assert.match(await readFile(join(folder, 'cues/00001.vtt'), 'utf8'), /"tagId":10013/);

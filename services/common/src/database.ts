@@ -2,51 +2,100 @@
 import { mkdir } from 'node:fs/promises';
 import { PGlite, types as pgliteTypes, type Transaction } from '@electric-sql/pglite';
 import pg from 'pg';
+import { databaseError } from './database-error.js';
 
 export type Row = Record<string, unknown>;
 
 /** Where statements go: the database itself or one transaction of it. */
 export interface Queryable {
+  /** Rejects with UNAVAILABLE while the database is away, with INVALID_ARGUMENT for values that it cannot hold. */
   query(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
 }
 
 export interface Database extends Queryable {
+  readonly kind: 'postgres' | 'embedded';
   /** Commits when `work` resolves, rolls back when it rejects. */
   transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-export interface Migration {
-  /** Sorts: "0001_jobs". */
-  name: string;
-  sql: string;
+export interface DatabaseOptions {
+  /** How connections are named in pg_stat_activity. */
+  name?: string;
+  /** 0 for none: a migration takes as long as it takes. */
+  statementTimeoutMs?: number;
+  maxConnections?: number;
 }
 
 // Sequence numbers and sizes stay below 2^53; numbers read better than strings.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
-function openPostgres(url: string): Database {
-  const pool = new pg.Pool({ connectionString: url, max: 10, connectionTimeoutMillis: 5_000 });
+const defaultStatementTimeoutMs = 10_000;
+/** The server ends a statement that takes too long; a server that cannot say so any more is given up a little later. */
+const silenceMs = 2_000;
+
+function openPostgres(url: string, options: DatabaseOptions): Database {
+  const { name = 'sortie', statementTimeoutMs = defaultStatementTimeoutMs, maxConnections = 10 } = options;
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: name,
+    max: maxConnections,
+    connectionTimeoutMillis: 5_000,
+    // A connection whose other end has vanished (fail-over, a forgetful firewall) says nothing any more, for as long as TCP
+    // retransmits: a quarter of an hour.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5_000,
+    ...(statementTimeoutMs > 0 && {
+      statement_timeout: statementTimeoutMs,
+      query_timeout: statementTimeoutMs + silenceMs,
+    }),
+    lock_timeout: 5_000,
+    // Whoever vanishes in the middle of a transaction must not keep its locks.
+    idle_in_transaction_session_timeout: 10_000,
+  });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => undefined);
   return {
+    kind: 'postgres',
     async query(sql, parameters = []) {
-      return (await pool.query<Row>(sql, [...parameters])).rows;
+      try {
+        return (await pool.query<Row>(sql, [...parameters])).rows;
+      } catch (error) {
+        throw databaseError(error);
+      }
     },
     async transaction(work) {
-      const client = await pool.connect();
+      let client: pg.PoolClient;
       try {
-        await client.query('BEGIN');
-        const result = await work({
-          query: async (sql, parameters = []) => (await client.query<Row>(sql, [...parameters])).rows,
-        });
-        await client.query('COMMIT');
+        client = await pool.connect();
+      } catch (error) {
+        throw databaseError(error);
+      }
+      // A client that is checked out has no other listener: pg emits what happens to it between two queries.
+      const ignore = (): void => undefined;
+      client.on('error', ignore);
+      let broken = false;
+      const query = async (sql: string, parameters: readonly unknown[] = []): Promise<Row[]> => {
+        try {
+          return (await client.query<Row>(sql, [...parameters])).rows;
+        } catch (error) {
+          const told = databaseError(error);
+          // The connection may be silent or in an unknown state: it is closed, which rolls back.
+          broken ||= told !== error;
+          throw told;
+        }
+      };
+      try {
+        await query('BEGIN');
+        const result = await work({ query });
+        await query('COMMIT');
         return result;
       } catch (error) {
-        await client.query('ROLLBACK').catch(() => undefined);
+        if (!broken) await query('ROLLBACK').catch(() => undefined);
         throw error;
       } finally {
-        client.release();
+        client.removeListener('error', ignore);
+        client.release(broken);
       }
     },
     close: () => pool.end(),
@@ -57,9 +106,16 @@ async function openEmbedded(directory: string): Promise<Database> {
   await mkdir(directory, { recursive: true });
   const lite = await PGlite.create(directory, { parsers: { [pgliteTypes.INT8]: Number } });
   const on = (target: PGlite | Transaction): Queryable => ({
-    query: async (sql, parameters = []) => (await target.query<Row>(sql, [...parameters])).rows,
+    query: async (sql, parameters = []) => {
+      try {
+        return (await target.query<Row>(sql, [...parameters])).rows;
+      } catch (error) {
+        throw databaseError(error);
+      }
+    },
   });
   return {
+    kind: 'embedded',
     query: (sql, parameters) => on(lite).query(sql, parameters),
     transaction: (work) => lite.transaction((transaction) => work(on(transaction))),
     close: () => lite.close(),
@@ -67,28 +123,5 @@ async function openEmbedded(directory: string): Promise<Database> {
 }
 
 /** `where` is a `postgres://` URL, or a directory for the embedded database. */
-export const openDatabase = (where: string): Promise<Database> =>
-  /^postgres(ql)?:\/\//.test(where) ? Promise.resolve(openPostgres(where)) : openEmbedded(where);
-
-/** Whether the database is not there (yet), rather than refusing: no connection, or class 57P (it starts or stops). */
-export function isAway(error: unknown): boolean {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false;
-  return /^(ECONN|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ETIMEDOUT|57P)/.test(error.code);
-}
-
-/** Applies what is missing, each migration once and whole, also when several processes start at the same time. */
-export async function migrate(database: Database, migrations: readonly Migration[]): Promise<void> {
-  const lock = 0x50_27_1e; // any number of ours
-  await database.transaction(async (transaction) => {
-    await transaction.query('SELECT pg_advisory_xact_lock($1)', [lock]);
-    await transaction.query('CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, time timestamptz NOT NULL)');
-    const done = new Set((await transaction.query('SELECT name FROM migrations')).map((row) => row['name']));
-    for (const { name, sql } of migrations) {
-      if (done.has(name)) continue;
-      for (const statement of sql.split(/;\s*$/m)) {
-        if (statement.trim() !== '') await transaction.query(statement);
-      }
-      await transaction.query('INSERT INTO migrations (name, time) VALUES ($1, now())', [name]);
-    }
-  });
-}
+export const openDatabase = (where: string, options: DatabaseOptions = {}): Promise<Database> =>
+  /^postgres(ql)?:\/\//.test(where) ? Promise.resolve(openPostgres(where, options)) : openEmbedded(where);

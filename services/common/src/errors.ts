@@ -7,6 +7,8 @@ import { Status } from './gen/google/rpc/status.js';
 interface ErrorKind {
   status: status;
   retry: boolean;
+  /** Whether circumstances are to blame and not the work: it costs a job none of its attempts. */
+  circumstance?: true;
 }
 
 export const errorCodes = {
@@ -35,15 +37,20 @@ export const errorCodes = {
   GPU_FAILED: { status: status.INTERNAL, retry: true },
   ENGINE_STALLED: { status: status.INTERNAL, retry: true },
   OUTPUT_FAULTY: { status: status.INTERNAL, retry: true },
-  DISK_FULL: { status: status.RESOURCE_EXHAUSTED, retry: true },
-  STORAGE_FAILED: { status: status.UNAVAILABLE, retry: true },
-  WORKER_LOST: { status: status.UNAVAILABLE, retry: true },
+  DISK_FULL: { status: status.RESOURCE_EXHAUSTED, retry: true, circumstance: true },
+  STORAGE_FAILED: { status: status.UNAVAILABLE, retry: true, circumstance: true },
+  WORKER_LOST: { status: status.UNAVAILABLE, retry: true, circumstance: true },
   CANCELLED: { status: status.CANCELLED, retry: false },
-  UNAVAILABLE: { status: status.UNAVAILABLE, retry: true },
+  UNAVAILABLE: { status: status.UNAVAILABLE, retry: true, circumstance: true },
   INTERNAL: { status: status.INTERNAL, retry: true },
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof errorCodes;
+
+const kinds: Readonly<Record<string, ErrorKind | undefined>> = errorCodes;
+
+/** Whether an error of this code is nobody's fault; one that is not known counts as a fault of the work. */
+export const isCircumstance = (code: string): boolean => kinds[code]?.circumstance === true;
 
 export interface FieldViolation {
   field: string;
@@ -84,10 +91,32 @@ export class SortieError extends Error {
   static from(thrown: unknown): SortieError {
     if (thrown instanceof SortieError) return thrown;
     if (isServiceError(thrown)) return fromGrpc(thrown);
+    const file = fromFileSystem(thrown);
+    if (file) return file;
     return new SortieError('INTERNAL', 'Something went wrong inside Sortie; the log of the service has the details.', {
       cause: thrown,
     });
   }
+}
+
+const full: readonly string[] = ['ENOSPC', 'EDQUOT'];
+/** A file system that is read-only, broken, gone, or not ours: errno(3), as NFS tells them, too. */
+const failing: readonly string[] = ['EROFS', 'EIO', 'ESTALE', 'EACCES', 'EPERM', 'ENODEV', 'ENXIO', 'ENOTCONN', 'EBUSY', 'ETIMEDOUT', 'EHOSTDOWN', 'EMFILE', 'ENFILE']; // prettier-ignore
+
+/** System calls whose errors are about something else. */
+const otherCalls = ['connect', 'bind', 'listen', 'accept', 'getaddrinfo', 'spawn', 'kill'];
+
+/** What a file system refuses, wherever it comes up: its paths are ours and stay inside. Null for all else. */
+export function fromFileSystem(thrown: unknown): SortieError | null {
+  if (!(thrown instanceof Error) || !('code' in thrown) || typeof thrown.code !== 'string') return null;
+  if (!('syscall' in thrown) || otherCalls.includes(String(thrown.syscall).split(' ')[0] ?? '')) return null;
+  if (full.includes(thrown.code))
+    return new SortieError('DISK_FULL', 'The disk is full; it goes on once there is room.', { cause: thrown });
+  if (failing.includes(thrown.code))
+    return new SortieError('STORAGE_FAILED', `The storage failed (${thrown.code}); the operator has to look at it.`, {
+      cause: thrown,
+    });
+  return null;
 }
 
 const isServiceError = (thrown: unknown): thrown is ServiceError =>

@@ -2,6 +2,7 @@
 import {
   AckPolicy,
   connect,
+  type Consumer,
   DiscardPolicy,
   nanos,
   NatsError,
@@ -12,6 +13,7 @@ import {
   type NatsConnection,
 } from 'nats';
 import { SortieError } from './errors.js';
+import { isJobId } from './ids.js';
 import { ChangedMessage, WorkMessage } from './gen/sortie/job/v1/message.js';
 
 const stream = 'SORTIE_JOBS';
@@ -32,6 +34,8 @@ const consumerConfig = {
 export type { JsMsg };
 
 const pauseMs = 500;
+const pingMs = 5_000;
+const connectMs = 5_000;
 
 /**
  * A connection that need not be there yet: a program starts without NATS, and uses it when it comes. It outlives restarts of
@@ -44,7 +48,16 @@ export class Nats {
 
   constructor(url: string, name: string) {
     const servers = url.split(',');
-    this.connected = this.keepTrying({ servers, name, maxReconnectAttempts: -1, reconnectTimeWait: pauseMs });
+    this.connected = this.keepTrying({
+      servers,
+      name,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: pauseMs,
+      // A server whose machine has vanished says no goodbye: after two pings without an answer another one is looked for.
+      pingInterval: pingMs,
+      maxPingOut: 2,
+      timeout: connectMs,
+    });
   }
 
   private async keepTrying(options: ConnectionOptions): Promise<void> {
@@ -151,7 +164,7 @@ export async function renewConsumer(nats: Nats): Promise<void> {
   await manager.consumers.add(stream, consumerConfig);
 }
 
-/** Wakes a worker for the job; quiet when the job is in the queue already. */
+/** Puts the job on the work queue; quiet when it lies there already. */
 export async function ringForWork(nats: Nats, jobId: string): Promise<void> {
   try {
     await nats.connection.jetstream().publish(workSubject(jobId), WorkMessage.encode({ jobId }).finish());
@@ -160,21 +173,55 @@ export async function ringForWork(nats: Nats, jobId: string): Promise<void> {
   }
 }
 
+/** Puts many jobs on the work queue, all at once. Resolves with those that could not be sent. */
+export async function announceWork(nats: Nats, jobIds: readonly string[]): Promise<string[]> {
+  const sent = await Promise.allSettled(jobIds.map((jobId) => ringForWork(nats, jobId)));
+  return jobIds.filter((_, index) => sent[index]?.status === 'rejected');
+}
+
+/** The consumer's handle, one for each connection: looking it up is a request to the server of its own. */
+const consumers = new WeakMap<NatsConnection, Promise<Consumer>>();
+
+async function consumerOf(nats: Nats): Promise<Consumer> {
+  const { connection } = nats;
+  let consumer = consumers.get(connection);
+  if (!consumer) {
+    consumer = connection.jetstream().consumers.get(stream, workers);
+    consumers.set(connection, consumer);
+    consumer.catch(() => consumers.delete(connection));
+  }
+  return consumer;
+}
+
 /** The next message for a worker, or null when none came within `waitMs` (at least 1000). Rejects while NATS is away. */
 export async function nextWork(nats: Nats, waitMs: number): Promise<JsMsg | null> {
-  const consumer = await nats.connection.jetstream().consumers.get(stream, workers);
+  const consumer = await consumerOf(nats);
+  const began = performance.now();
   const messages = await consumer.fetch({ max_messages: 1, expires: waitMs });
   // A request that is open while the server restarts is forgotten there, and the client would wait for its end for ever.
   const limit = setTimeout(() => void messages.close(), waitMs + 1_000);
   try {
     for await (const message of messages) return message;
-    return null;
   } finally {
     clearTimeout(limit);
   }
+  if (performance.now() - began < waitMs / 2) {
+    // Nobody answered for the consumer: the server was set up anew, and the handle is of no use any more.
+    consumers.delete(nats.connection);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+  return null;
 }
 
-export const readWork = (message: JsMsg): WorkMessage => WorkMessage.decode(message.data);
+/** The job that a message is about; null when the message is none of ours, or one of a version that writes otherwise. */
+export function readWork(message: JsMsg): string | null {
+  try {
+    const { jobId } = WorkMessage.decode(message.data);
+    return isJobId(jobId) ? jobId : null;
+  } catch {
+    return null;
+  }
+}
 
 /** Tells whoever watches the job that the book has something new. Lost without harm: watchers also look by themselves. */
 export function ringChanged(nats: Nats, jobId: string, lastSequence: number): void {
@@ -194,6 +241,12 @@ export function listenChanged(nats: Nats, jobId: string, onChange: () => void): 
 export async function askNats(nats: Nats): Promise<void> {
   await nats.wait(1_000);
   await nats.connection.flush();
+}
+
+/** Messages in the queue, delivered or not: each is a job that waits for a worker or is with one. */
+export async function queuedMessages(nats: Nats): Promise<number> {
+  const manager = await nats.connection.jetstreamManager();
+  return (await manager.streams.info(stream)).state.messages;
 }
 
 /** How many jobs lie in the queue, and how many are with a worker that has not acknowledged them yet. */

@@ -8,6 +8,8 @@ import { newVitals, type Vitals } from '@sortie/common/vitals';
 import { Catalogue } from './catalogue.js';
 import { newIngestServer } from './server.js';
 import { storageMetrics } from './storage-metrics.js';
+import { whenUsable } from './storage-check.js';
+import { startSweeper } from './sweeper.js';
 
 export interface IngestApiSettings {
   /** host:port; port 0 for any free one. */
@@ -32,6 +34,7 @@ export async function startIngestApi(
 ): Promise<IngestApi> {
   const { health, registry } = vitals;
   const storage = await openStorage(settings.storage);
+  await whenUsable(storage, log);
   const jobs = new JobServiceClient(settings.jobAddress, clientCredentials(), clientOptions);
   const server = newServer(vitals);
   const { maxUploadBytes } = settings;
@@ -45,11 +48,13 @@ export async function startIngestApi(
     health.watch({ name: 'job', needed: false, ask: () => askHealth(jobs) }),
   ]);
   health.start();
+  const sweeper = startSweeper({ storage, jobs, log });
   log.info({ port: running.port }, 'ingest API is up');
   return {
     port: running.port,
     stop: async () => {
       health.stop();
+      await sweeper.stop();
       await running.stop(stopMs);
       jobs.close();
     },

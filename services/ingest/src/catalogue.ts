@@ -2,21 +2,31 @@
 // storage has everything, any number of API processes can share it, and none of them needs a database.
 //
 //   uploads/<fileId>/file.json, source.<ext>
-//   services/<key>/service.json, layers/<id>.json (reserved numbers), requests/<request id>.json
-//   layers/<key>/<id>/manifest.json and the layer's files
+//   services/<key>/service.json, layers/<id>.json (reserved numbers), requests/<digest of owner and request id>.json
+//   layers/<key>/<id>/layer.json: the layer, and which output is its own
+//   layers/<key>/<id>/<output>/manifest.json and the files of that output; each attempt of a job writes one of its own
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { SortieError } from '@sortie/common/errors';
 import { File, Layer, Service } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { isFileId, newFileId, newItemId } from '@sortie/common/ids';
 import type { Storage, Stored } from '@sortie/common/storage';
+// lru-cache: bounded by the weight of what it keeps, which Map is not.
+import { LRUCache } from 'lru-cache';
 import { checkName, checkSignature } from './media/upload.js';
 
-/** What is written last: a layer is visible only when this is there. */
+/** Of one output: written last, when all of its files are durable. */
 export interface Manifest {
   version: 1;
   layer: Layer;
   files: (Stored & { path: string })[];
+}
+
+/** What makes a layer visible: written once, never changed. */
+interface Pointer {
+  layer: Layer;
+  /** Name of the output's folder; empty for layers of older versions, whose files lie beside. */
+  output: string;
 }
 
 export interface Reservation {
@@ -26,6 +36,7 @@ export interface Reservation {
 }
 
 const serviceNameForm = /^[A-Za-z0-9_]{1,120}$/;
+const maxLayerId = 2 ** 31 - 1;
 
 /** Service names are not told apart by case; throws when the name is not one. */
 export function serviceKey(serviceName: string): string {
@@ -35,20 +46,52 @@ export function serviceKey(serviceName: string): string {
   return serviceName.toLowerCase();
 }
 
-export const layerPrefix = (serviceName: string, layerId: number): string =>
-  `layers/${serviceKey(serviceName)}/${layerId}`;
+/** Where all outputs of a layer lie. Throws NOT_FOUND for a number that no layer can have. */
+export function layerPrefix(serviceName: string, layerId: number): string {
+  if (!(Number.isInteger(layerId) && layerId >= 0 && layerId <= maxLayerId)) {
+    throw new SortieError('NOT_FOUND', 'There is no such layer: layers have numbers from 0 on.');
+  }
+  return `layers/${serviceKey(serviceName)}/${layerId}`;
+}
+
+/** The folder of one attempt's output. */
+export const outputName = (jobId: string, attempt: number): string => `${jobId}-${attempt}`;
+
+const outputForm = /^(j[0-9a-f-]{36})-(\d{1,9})$/;
+
+/** Which attempt of which job an output is of; null for a name that is none. */
+export function attemptOf(output: string): { jobId: string; attempt: number } | null {
+  const [, jobId = '', attempt = ''] = outputForm.exec(output) ?? [];
+  return jobId === '' ? null : { jobId, attempt: Number(attempt) };
+}
 
 const filePrefix = (fileId: string): string => `uploads/${fileId}`;
 const fileKey = (fileId: string): string => `${filePrefix(fileId)}/file.json`;
 const servicePrefix = (key: string): string => `services/${key}`;
+const digestOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
 /** Where the bytes of an upload lie: a name of ours, with the extension that was checked. */
 export const sourceKey = (file: File): string => `${filePrefix(file.fileId)}/source.${checkName(file.fileName)}`;
 
+const manifestName = 'manifest.json';
+const pointerName = 'layer.json';
+
+interface Files {
+  output: string;
+  byPath: Map<string, Stored>;
+}
+
+/** Layers read at once when a service is listed. */
+const parallelReads = 32;
+
 export class Catalogue {
-  /** Manifests never change once written, but for a repeated save of the same job. */
-  private readonly manifests = new Map<string, Manifest>();
-  private static readonly cached = 200;
+  /** What lists show of layers. */
+  private readonly summaries = new LRUCache<string, Layer>({ max: 20_000 });
+  /** Manifests, weighed by the number of their files: an hour at three rungs has 4,500. */
+  private readonly files = new LRUCache<string, Files>({
+    maxSize: 100_000,
+    sizeCalculation: ({ byPath }) => byPath.size + 1,
+  });
 
   constructor(private readonly storage: Storage) {}
 
@@ -93,22 +136,17 @@ export class Catalogue {
     return service;
   }
 
-  /** With its visible layers. */
+  /** Without its layers. Throws NOT_FOUND. */
   async service(serviceName: string): Promise<Service> {
-    const service = await this.serviceRecord(serviceName);
-    const ids = await this.reservedIds(service.serviceName);
-    service.lastReservedId = ids.at(-1);
-    for (const id of ids) {
-      const manifest = await this.manifest(service.serviceName, id);
-      if (manifest) service.layers.push(manifest.layer);
-    }
+    const service = await this.serviceOf(serviceKey(serviceName));
+    if (!service) throw new SortieError('NOT_FOUND', `Service ${serviceName} was not found; create it first.`);
     return service;
   }
 
-  private async serviceRecord(serviceName: string): Promise<Service> {
-    const bytes = await this.storage.get(`${servicePrefix(serviceKey(serviceName))}/service.json`);
-    if (!bytes) throw new SortieError('NOT_FOUND', `Service ${serviceName} was not found; create it first.`);
-    return Service.fromJSON(JSON.parse(bytes.toString()));
+  /** Null where the creation of a service has left a folder without a record. */
+  async serviceOf(key: string): Promise<Service | null> {
+    const bytes = await this.storage.get(`${servicePrefix(key)}/service.json`);
+    return bytes ? Service.fromJSON(JSON.parse(bytes.toString())) : null;
   }
 
   /** Keys of all services, sorted. */
@@ -116,23 +154,60 @@ export class Catalogue {
     return this.storage.children('services');
   }
 
-  private async reservedIds(serviceName: string): Promise<number[]> {
+  /** Numbers that were given out, sorted. */
+  async reservedIds(serviceName: string): Promise<number[]> {
     const names = await this.storage.children(`${servicePrefix(serviceKey(serviceName))}/layers`);
     return names.map((name) => Number(posix.basename(name, '.json'))).sort((a, b) => a - b);
   }
 
-  /** The next free number of the service is ours from now on; the same request gets the same number again. */
+  /** The visible ones of these layers, in their order, as lists show them: without renditions, previews and telemetry. */
+  async summariesOf(serviceName: string, layerIds: readonly number[]): Promise<Layer[]> {
+    const found: Layer[] = [];
+    for (let from = 0; from < layerIds.length; from += parallelReads) {
+      const part = await Promise.all(layerIds.slice(from, from + parallelReads).map((id) => this.summary(serviceName, id))); // prettier-ignore
+      for (const layer of part) if (layer) found.push(layer);
+    }
+    return found;
+  }
+
+  private async summary(serviceName: string, layerId: number): Promise<Layer | null> {
+    const key = layerPrefix(serviceName, layerId);
+    const known = this.summaries.get(key);
+    if (known) return known;
+    const pointer = await this.pointer(serviceName, layerId);
+    if (!pointer) return null;
+    const summary = { ...pointer.layer, renditions: [], previews: undefined, telemetry: undefined, paths: [] };
+    this.summaries.set(key, summary);
+    return summary;
+  }
+
+  /**
+   * The next free number of the service is ours from now on; the same request gets the same number again. A request is known
+   * by its owner and id; throws ALREADY_EXISTS when the id came with another `asked` before.
+   */
   async reserveLayer(
     serviceName: string,
-    layerName: string,
-    description: string,
-    requestId: string,
+    { layerName, description }: Omit<Reservation, 'layerId'>,
+    request: { owner: string; requestId: string; asked: unknown },
   ): Promise<Reservation> {
     const prefix = servicePrefix(serviceKey(serviceName));
-    // A request id is the caller's text: only its digest becomes part of a key.
-    const requestKey = `${prefix}/requests/${createHash('sha256').update(requestId).digest('hex')}.json`;
-    const known = requestId === '' ? null : await this.storage.get(requestKey);
-    if (known) return JSON.parse(known.toString()) as Reservation;
+    const { owner, requestId } = request;
+    // A request id is the caller's text: only a digest becomes part of a key.
+    const requestKey = `${prefix}/requests/${digestOf([owner, requestId])}.json`;
+    const digest = digestOf(request.asked);
+    const known = async (): Promise<Reservation | null> => {
+      const bytes = requestId === '' ? null : await this.storage.get(requestKey);
+      if (!bytes) return null;
+      const { digest: before, ...reservation } = JSON.parse(bytes.toString()) as Reservation & { digest?: string };
+      if (before !== digest) {
+        throw new SortieError('ALREADY_EXISTS', 'request_id: came with another request before; choose a new one.', {
+          violations: [{ field: 'request_id', description: 'came with another request before' }],
+        });
+      }
+      return reservation;
+    };
+    const earlier = await known();
+    if (earlier) return earlier;
 
     let layerId = ((await this.reservedIds(serviceName)).at(-1) ?? -1) + 1;
     let reservation: Reservation = { layerId, layerName, description };
@@ -140,10 +215,10 @@ export class Catalogue {
       layerId++;
       reservation = { layerId, layerName, description };
     }
-    if (requestId !== '' && !(await this.storage.putNew(requestKey, JSON.stringify(reservation)))) {
+    if (requestId !== '' && !(await this.storage.putNew(requestKey, JSON.stringify({ ...reservation, digest })))) {
       // The same request ran beside us and was faster: its number counts, ours stays empty.
-      const winner = await this.storage.get(requestKey);
-      if (winner) return JSON.parse(winner.toString()) as Reservation;
+      const winner = await known();
+      if (winner) return winner;
     }
     return reservation;
   }
@@ -153,38 +228,74 @@ export class Catalogue {
     return bytes ? (JSON.parse(bytes.toString()) as Reservation) : null;
   }
 
-  /** Null while the layer is not visible. */
-  async manifest(serviceName: string, layerId: number): Promise<Manifest | null> {
-    const key = `${layerPrefix(serviceName, layerId)}/manifest.json`;
-    const cached = this.manifests.get(key);
-    if (cached) return cached;
-    const bytes = await this.storage.get(key);
+  /** The layer and its output; null while the layer is not visible. */
+  async pointer(serviceName: string, layerId: number): Promise<Pointer | null> {
+    const prefix = layerPrefix(serviceName, layerId);
+    const bytes = (await this.storage.get(`${prefix}/${pointerName}`)) ?? (await this.storage.get(`${prefix}/${manifestName}`)); // prettier-ignore
+    if (!bytes) return null;
+    const { layer, output = '' } = JSON.parse(bytes.toString()) as { layer: unknown; output?: string };
+    return { layer: { ...Layer.fromJSON(layer), paths: [] }, output };
+  }
+
+  /** Of one output; null while it is not complete. */
+  async manifest(serviceName: string, layerId: number, output: string): Promise<Manifest | null> {
+    const bytes = await this.storage.get(posix.join(layerPrefix(serviceName, layerId), output, manifestName));
     if (!bytes) return null;
     const raw = JSON.parse(bytes.toString()) as Omit<Manifest, 'layer'> & { layer: unknown };
-    const manifest: Manifest = { ...raw, layer: Layer.fromJSON(raw.layer) };
-    const [oldest] = this.manifests.keys();
-    if (this.manifests.size >= Catalogue.cached && oldest !== undefined) this.manifests.delete(oldest);
-    this.manifests.set(key, manifest);
-    return manifest;
+    return { ...raw, layer: Layer.fromJSON(raw.layer) };
+  }
+
+  /** Writes the manifest of an output whose files are all stored and durable. */
+  async complete(serviceName: string, layerId: number, output: string, manifest: Manifest): Promise<void> {
+    const content = JSON.stringify({ ...manifest, layer: Layer.toJSON(manifest.layer) });
+    await this.storage.put(`${layerPrefix(serviceName, layerId)}/${output}/${manifestName}`, content);
+  }
+
+  /**
+   * Makes a committed output the layer. Doing so again changes nothing. Throws STORAGE_FAILED when the output is not there,
+   * ALREADY_EXISTS when another job has made this layer.
+   */
+  async publish(serviceName: string, layerId: number, output: string): Promise<Layer> {
+    const manifest = await this.manifest(serviceName, layerId, output);
+    if (!manifest) throw new SortieError('STORAGE_FAILED', 'The output that was committed is not in the storage.');
+    const { layer } = manifest;
+    const content = JSON.stringify({ version: 1, output, layer: Layer.toJSON({ ...layer, paths: [] }) });
+    const prefix = layerPrefix(serviceName, layerId);
+    if (!(await this.storage.putNew(`${prefix}/${pointerName}`, content))) {
+      const there = await this.pointer(serviceName, layerId);
+      if (there?.layer.jobId !== layer.jobId) {
+        throw new SortieError('ALREADY_EXISTS', `Layer ${layerId} of ${serviceName} was made by another job already.`);
+      }
+    }
+    return layer;
   }
 
   /** Throws NOT_FOUND while the layer is not visible. */
   async layer(serviceName: string, layerId: number): Promise<Layer> {
-    return (await this.visible(serviceName, layerId)).layer;
+    const pointer = await this.pointer(serviceName, layerId);
+    if (!pointer) throw new SortieError('NOT_FOUND', `Layer ${layerId} of ${serviceName} was not found.`);
+    return pointer.layer;
   }
 
   /** One file of a visible layer; only what the manifest names can be asked for. */
   async layerFile(serviceName: string, layerId: number, path: string): Promise<Stored & { key: string }> {
-    const manifest = await this.visible(serviceName, layerId);
-    const file = manifest.files.find((entry) => entry.path === path);
+    const { output, byPath } = await this.filesOf(serviceName, layerId);
+    const file = byPath.get(path);
     if (!file) throw new SortieError('NOT_FOUND', `Layer ${layerId} of ${serviceName} has no file of that name.`);
-    return { ...file, key: `${layerPrefix(serviceName, layerId)}/${path}` };
+    return { ...file, key: posix.join(layerPrefix(serviceName, layerId), output, path) };
   }
 
-  private async visible(serviceName: string, layerId: number): Promise<Manifest> {
-    const manifest = await this.manifest(serviceName, layerId);
+  private async filesOf(serviceName: string, layerId: number): Promise<Files> {
+    const key = layerPrefix(serviceName, layerId);
+    const known = this.files.get(key);
+    if (known) return known;
+    const pointer = await this.pointer(serviceName, layerId);
+    const manifest = pointer && (await this.manifest(serviceName, layerId, pointer.output));
     if (!manifest) throw new SortieError('NOT_FOUND', `Layer ${layerId} of ${serviceName} was not found.`);
-    return manifest;
+    const byPath = new Map(manifest.files.map(({ path, sizeBytes, sha256 }) => [path, { sizeBytes, sha256 }]));
+    const files = { output: pointer.output, byPath };
+    this.files.set(key, files);
+    return files;
   }
 }
 

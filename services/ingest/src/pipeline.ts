@@ -11,7 +11,7 @@ import { finishPreviews } from './steps/previews.js';
 import { probeAudio } from './steps/probe-audio.js';
 import { probeKlv } from './steps/probe-klv.js';
 import { probeVideo } from './steps/probe-video.js';
-import { save } from './steps/save.js';
+import { publish, save } from './steps/save.js';
 import { start } from './steps/start.js';
 import { describeStreams } from './steps/stream-info.js';
 import { transcode } from './steps/transcode.js';
@@ -22,6 +22,13 @@ import { complete } from './steps/complete.js';
 const encodersOf = ({ rungs }: EngineResult): string => [...new Set(rungs.map(({ encoder }) => encoder))].join(' and ');
 
 export async function ingest(run: Run): Promise<void> {
+  const { committedAttempt } = run.parts.job;
+  if (committedAttempt > 0) {
+    // An earlier attempt was committed and could not say that it was done: its output only has to be shown.
+    await run.step(Step.STEP_SAVE, () => publish(run, committedAttempt));
+    await run.step(Step.STEP_COMPLETE, () => complete(run));
+    return;
+  }
   const source = await run.step(
     Step.STEP_START,
     () => start(run),

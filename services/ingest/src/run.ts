@@ -1,4 +1,5 @@
 // One attempt at one job, as the steps see it: what to work on, where, and whom to tell.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SortieError } from '@sortie/common/errors';
 import {
   Engine,
@@ -18,7 +19,7 @@ import type { Catalogue } from './catalogue.js';
 import type { GpuPool } from './gpu/admission.js';
 import type { EngineSettings } from './gpu/settings.js';
 import type { StorageMetrics } from './storage-metrics.js';
-import type { Heartbeat } from './worker/heartbeat.js';
+import type { KeptLease } from './worker/lease-keeper.js';
 import type { WorkerMetrics } from './worker/metrics.js';
 
 export interface RunSettings {
@@ -34,7 +35,8 @@ export interface RunParts {
   job: Job;
   lease: Lease;
   jobs: JobServiceClient;
-  heartbeat: Heartbeat;
+  /** The lease, renewed as long as the attempt runs. */
+  kept: KeptLease;
   storage: Storage;
   catalogue: Catalogue;
   metrics: RunMetrics;
@@ -45,6 +47,8 @@ export interface RunParts {
   gpus: GpuPool;
   /** Aborted when the attempt is to end, with the reason. */
   signal: AbortSignal;
+  /** Aborted when the lease is lost; that alone ends an attempt whose output is committed. */
+  lost: AbortSignal;
   log: Logger;
 }
 
@@ -66,6 +70,7 @@ export class Run {
   private begun = false;
   private engine = Engine.ENGINE_UNSPECIFIED;
   private warnings: Warning[] = [];
+  private committed = false;
 
   constructor(readonly parts: RunParts) {
     if (!parts.job.inputs) throw new SortieError('INTERNAL', 'The job has no inputs.');
@@ -73,7 +78,16 @@ export class Run {
   }
 
   get signal(): AbortSignal {
-    return this.parts.signal;
+    return this.committed ? this.parts.lost : this.parts.signal;
+  }
+
+  /** Makes this attempt's output that of the job. Gives the attempt whose output it is: an earlier one, if that was committed. */
+  async commit(): Promise<number> {
+    const { jobs, lease } = this.parts;
+    const { committedAttempt } = await retrying(this.signal, () => call(jobs.commitAttempt.bind(jobs), { lease }));
+    // What is committed is brought to its end: a cancel comes too late now.
+    this.committed = true;
+    return committedAttempt;
   }
 
   /**
@@ -129,11 +143,11 @@ export class Run {
   }
 
   progress(progress: ProgressInput): void {
-    if (this.current !== null) this.parts.heartbeat.progress({ step: this.current, ...progress });
+    if (this.current !== null) this.parts.kept.progress({ step: this.current, ...progress });
   }
 }
 
-/** The Job service may restart under us: its absence is waited out, as long as the lease holds. */
+/** The Job service or its database may be away: that is waited out for as long as it takes, or until the signal aborts. */
 export async function retrying<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
   for (let wait = 100; ; wait = Math.min(wait * 2, 2_000)) {
     try {
@@ -141,7 +155,7 @@ export async function retrying<T>(signal: AbortSignal, act: () => Promise<T>): P
     } catch (error) {
       const passing = error instanceof SortieError && error.code === 'UNAVAILABLE';
       if (!passing || signal.aborted) throw error;
-      await new Promise((resolve) => setTimeout(resolve, wait));
+      await sleep(wait, undefined, { signal }).catch(() => undefined);
     }
   }
 }

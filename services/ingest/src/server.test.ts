@@ -164,10 +164,10 @@ it('services are made once, and not told apart by case', async (context) => {
   await make('Alpha');
   await refused('ALREADY_EXISTS', make('alpha'));
   for (const name of ['', '../x', 'a b', 'x'.repeat(121), 'a/b', 'ä']) await refused('INVALID_ARGUMENT', make(name));
-  const { service } = await call(client.getService.bind(client), { serviceName: 'ALPHA' });
+  const { service } = await call(client.getService.bind(client), { serviceName: 'ALPHA', pageSize: 0, pageToken: '' });
   assert.is(service?.serviceName, 'Alpha');
   assert.match(service?.serviceItemId ?? '', /^[0-9a-f]{32}$/);
-  await refused('NOT_FOUND', call(client.getService.bind(client), { serviceName: 'Beta' }));
+  await refused('NOT_FOUND', call(client.getService.bind(client), { serviceName: 'Beta', pageSize: 0, pageToken: '' }));
 });
 
 const layer = (serviceName: string, fileIds: string[], over: Partial<AddLayerRequest> = {}): AddLayerRequest => ({

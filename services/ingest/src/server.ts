@@ -14,9 +14,11 @@ import { call as callService, logInternal, unary } from '@sortie/common/grpc';
 import { parseResolutions, resolutionWords } from '@sortie/common/ladder';
 import type { Logger } from '@sortie/common/log';
 import type { Storage } from '@sortie/common/storage';
+import { checkText, maxFiles, maxLength } from '@sortie/common/text';
 import type { Counter } from 'prom-client';
 import type { Catalogue } from './catalogue.js';
 import { contentType } from './media/content-type.js';
+import { getService, listServices } from './listing.js';
 import { splitInputs } from './media/upload.js';
 
 export interface IngestServerParts {
@@ -28,10 +30,6 @@ export interface IngestServerParts {
   stored: Counter<'kind'>;
   log: Logger;
 }
-
-const defaultPageSize = 100;
-const maxPageSize = 1000;
-const longestLayerName = 200;
 
 export function newIngestServer({
   catalogue,
@@ -62,41 +60,36 @@ export function newIngestServer({
     getFile: unary(log, async ({ fileId }) => ({ file: await catalogue.file(fileId) })),
 
     createService: unary(log, async ({ serviceName, owner, description }) => {
-      if (owner === '') throw SortieError.field('owner', 'is missing');
+      checkText('owner', owner, { min: 1, max: maxLength.user });
+      checkText('description', description, { max: maxLength.description, lines: true });
       const service = await catalogue.createService(serviceName, owner, description);
       log.info({ service: serviceName, owner }, 'service created');
       return { service };
     }),
 
-    listServices: unary(log, async ({ pageSize, pageToken }) => {
-      if (pageSize < 0) throw SortieError.field('page_size', 'must not be negative');
-      const size = Math.min(pageSize === 0 ? defaultPageSize : pageSize, maxPageSize);
-      const keys = await catalogue.serviceKeys();
-      const after = Buffer.from(pageToken, 'base64url').toString();
-      const rest = keys.filter((key) => key > after);
-      const page = rest.slice(0, size);
-      const services = [];
-      for (const key of page) services.push(await catalogue.service(key));
-      const next = rest.length > size ? Buffer.from(page.at(-1) ?? '').toString('base64url') : '';
-      return { services, nextPageToken: next, totalSize: keys.length };
-    }),
+    listServices: unary(log, (request) => listServices(catalogue, request)),
 
-    getService: unary(log, async ({ serviceName }) => ({ service: await catalogue.service(serviceName) })),
+    getService: unary(log, (request) => getService(catalogue, request)),
 
     addLayer: unary(log, async (request) => {
       const { serviceName, layerName, description, owner, administrator, fileIds, requestId, serviceUrl } = request;
-      if (layerName.trim() === '' || layerName.length > longestLayerName) {
-        throw SortieError.field('layer_name', `must have 1 to ${longestLayerName} characters`);
-      }
-      const words = parseResolutions(request.requestedResolutions.join(','));
-      if (!words) {
+      checkText('layer_name', layerName, { min: 1, max: maxLength.layerName });
+      checkText('description', description, { max: maxLength.description, lines: true });
+      checkText('owner', owner, { min: 1, max: maxLength.user });
+      checkText('service_url', serviceUrl, { max: maxLength.url });
+      checkText('request_id', requestId, { max: maxLength.requestId });
+      const words = parseResolutions(request.requestedResolutions.slice(0, 100).join(','));
+      if (!words || request.requestedResolutions.length > 100) {
         throw SortieError.field('requested_resolutions', `must be words of ${resolutionWords.join(', ')}`);
+      }
+      if (fileIds.length === 0) throw SortieError.field('file_ids', 'must name at least one upload');
+      if (fileIds.length > maxFiles) {
+        throw SortieError.field('file_ids', `names ${fileIds.length} files; at most ${maxFiles} are taken`);
       }
       const service = await catalogue.service(serviceName);
       if (service.owner !== owner && !administrator) {
         throw new SortieError('PERMISSION_DENIED', `Service ${serviceName} belongs to somebody else.`);
       }
-      if (fileIds.length === 0) throw SortieError.field('file_ids', 'must name at least one upload');
       const files = await Promise.all([...new Set(fileIds)].map((fileId) => catalogue.file(fileId)));
       if (files.some((file) => file.owner !== owner) && !administrator) {
         throw new SortieError('PERMISSION_DENIED', 'One of the files belongs to somebody else.');
@@ -105,7 +98,11 @@ export function newIngestServer({
       if (videos.length !== 1) {
         throw SortieError.field('file_ids', `must name exactly one video, but name ${videos.length}`);
       }
-      const reservation = await catalogue.reserveLayer(service.serviceName, layerName, description, requestId);
+      const reservation = await catalogue.reserveLayer(
+        service.serviceName,
+        { layerName, description },
+        { owner, requestId, asked: [layerName, description, files.map((file) => file.fileId), words] },
+      );
       const { job } = await callService(jobs.createJob.bind(jobs), {
         // The call may be made again when the Job service goes away under it.
         requestId: requestId === '' ? randomUUID() : requestId,
@@ -155,7 +152,9 @@ async function receive(
   };
   const header = await nextPart();
   if (header?.$case !== 'header') throw SortieError.field('header', 'must come first');
-  if (header.value.owner === '') throw SortieError.field('header.owner', 'is missing');
+  checkText('header.owner', header.value.owner, { min: 1, max: maxLength.user });
+  checkText('header.file_name', header.value.fileName, { min: 1, max: maxLength.fileName });
+  checkText('header.description', header.value.description, { max: maxLength.description, lines: true });
 
   async function* bytes(): AsyncGenerator<Uint8Array> {
     let sizeBytes = 0;

@@ -24,6 +24,7 @@ const worker = await startWorker(
       engine: engineSettings(env),
     },
     jobs: Number(env['SORTIE_JOBS'] ?? 1),
+    drainMs: Number(env['SORTIE_DRAIN_SECONDS'] ?? 3_600) * 1000,
   },
   log,
   vitals,

@@ -13,6 +13,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   cancel,
+  commitAttempt,
   create,
   defaultPolicy,
   expireLease,
@@ -165,10 +166,62 @@ test('a failure that a retry can mend waits longer each time and ends after the 
   assert.is(record.job.attempts.filter((attempt) => attempt.error).length, policy.maxAttempts);
 });
 
-test('a lost worker counts as a failed attempt that names it', () => {
+test('a lost worker is named in its attempt', () => {
   const { record } = expireLease(running().record, at(99), policy);
   assert.is(record.job.state, State.STATE_QUEUED);
   assert.match(record.job.attempts[0]?.error?.message ?? '', 'w1');
+});
+
+test('circumstances cost no attempt: lost workers, full disks and absent storages, again and again', () => {
+  let record = queued().record;
+  let now = 0;
+  const next = (code: string): Change => {
+    record = startAttempt(record, 'w', at(now), policy).record;
+    const attempt = record.job.attempts.length;
+    const error = { ...failure(true), code };
+    const change =
+      code === 'WORKER_LOST'
+        ? expireLease(record, at(now), policy)
+        : finishAttempt(record, attempt, Outcome.OUTCOME_FAILED, error, at(now), policy);
+    record = change.record;
+    now = (record.queueAfter.getTime() - t0) / 1000;
+    return change;
+  };
+  for (let round = 0; round < 10; round++) for (const code of ['WORKER_LOST', 'DISK_FULL', 'STORAGE_FAILED', 'UNAVAILABLE']) next(code); // prettier-ignore
+  assert.is(record.job.state, State.STATE_QUEUED);
+  // The limit of failures of the work itself is as far away as at the beginning.
+  for (let round = 1; round < policy.maxAttempts; round++) next('ENGINE_CRASHED');
+  assert.is(record.job.state, State.STATE_QUEUED);
+  next('ENGINE_CRASHED');
+  assert.is(record.job.state, State.STATE_FAILED);
+});
+
+test('a job that takes every worker with it comes to an end that says so', () => {
+  let record = queued().record;
+  let now = 0;
+  for (let round = 0; round < policy.maxInterruptions; round++) {
+    assert.is(record.job.state, State.STATE_QUEUED, `after ${round}`);
+    record = expireLease(startAttempt(record, 'w', at(now), policy).record, at(now), policy).record;
+    const wait = record.queueAfter.getTime() - at(now).getTime();
+    assert.ok(wait <= policy.maxBackOffMs);
+    now = (record.queueAfter.getTime() - t0) / 1000;
+  }
+  assert.is(record.job.state, State.STATE_FAILED);
+  assert.match(record.job.error?.message ?? '', `interrupted ${policy.maxInterruptions} times`);
+});
+
+test('the same request for an attempt gets the same one; the first attempt that is committed stays', () => {
+  const first = startAttempt(queued().record, 'w', at(1), policy, 'r1');
+  const again = startAttempt(first.record, 'w', at(2), policy, 'r1');
+  assert.is(again.events.length, 0);
+  refuses('JOB_NOT_QUEUED', () => startAttempt(first.record, 'w', at(2), policy, 'r2'));
+  const committed = commitAttempt(first.record, 1, at(3), policy);
+  assert.is(committed.record.job.committedAttempt, 1);
+  assert.is(commitAttempt(committed.record, 1, at(4), policy).events.length, 0);
+  const lost = expireLease(committed.record, at(50), policy);
+  refuses('LEASE_LOST', () => commitAttempt(lost.record, 1, at(51), policy));
+  const second = startAttempt(lost.record, 'w', at(60), policy, 'r3');
+  assert.is(commitAttempt(second.record, 2, at(61), policy).record.job.committedAttempt, 1);
 });
 
 test('work that is handed back is queued at once and costs no attempt', () => {

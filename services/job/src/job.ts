@@ -1,6 +1,6 @@
 // The state machine of a job: pure functions from (record, what happened, when) to what is written down. Nothing here
 // reads a clock, a database or a socket.
-import { SortieError } from '@sortie/common/errors';
+import { isCircumstance, SortieError } from '@sortie/common/errors';
 import {
   Outcome,
   State,
@@ -21,6 +21,8 @@ export interface JobRecord {
   job: Job;
   /** When the running attempt is given up unless it is heard of again; null when none runs. */
   leaseExpires: Date | null;
+  /** The worker's request that began the running attempt; empty when it gave none. */
+  leaseRequest: string;
   /** When a queued job may be taken: later than now while it backs off. */
   queueAfter: Date;
 }
@@ -31,17 +33,31 @@ export interface Change {
   events: JobEvent[];
   /** Whether the job now waits for a worker. */
   queued: boolean;
+  /** Whether this ends a lease because it has expired: void when it was renewed meanwhile. */
+  expires?: boolean;
 }
 
 export interface Policy {
   leaseMs: number;
-  /** A job fails after so many failed attempts. */
+  /** A job fails after so many attempts in which its work failed. */
   maxAttempts: number;
-  /** Wait before the second attempt; doubled for each one after. */
+  /**
+   * It is given up after so many attempts that ended by circumstances: a lost worker, a full disk, a storage that is away.
+   * That is nobody's fault, but a job that takes its workers with it must come to an end, too.
+   */
+  maxInterruptions: number;
+  /** Wait before the second attempt; doubled for each one after, up to a limit. */
   backOffMs: number;
+  maxBackOffMs: number;
 }
 
-export const defaultPolicy: Policy = { leaseMs: 10_000, maxAttempts: 3, backOffMs: 2_000 };
+export const defaultPolicy: Policy = {
+  leaseMs: 10_000,
+  maxAttempts: 3,
+  maxInterruptions: 100,
+  backOffMs: 2_000,
+  maxBackOffMs: 120_000,
+};
 
 const ended: readonly State[] = [State.STATE_SUCCEEDED, State.STATE_FAILED, State.STATE_CANCELLED];
 
@@ -131,15 +147,22 @@ export function create(input: NewJob, now: Date): Change {
     updateTime: now,
     lastSequence: 0,
     cancelRequested: false,
+    committedAttempt: 0,
   };
   const writer = new Writer(job, now);
   writer.enter(State.STATE_QUEUED);
   return change(writer, { leaseExpires: null, queueAfter: now, queued: true });
 }
 
-/** A worker takes a queued job. Throws JOB_NOT_QUEUED when another has it or it waits for its next attempt, JOB_ENDED when it is over. */
-export function startAttempt(record: JobRecord, worker: string, now: Date, policy: Policy): Change {
+/**
+ * A worker takes a queued job; asking again with the same request id changes nothing. Throws JOB_NOT_QUEUED when another has
+ * it or it waits for its next attempt, JOB_ENDED when it is over.
+ */
+export function startAttempt(record: JobRecord, worker: string, now: Date, policy: Policy, requestId = ''): Change {
   const { job } = record;
+  if (requestId !== '' && job.state === State.STATE_RUNNING && record.leaseRequest === requestId) {
+    return { record, events: [], queued: false };
+  }
   if (isEnded(job.state)) throw new SortieError('JOB_ENDED', `${job.jobId} has ended; there is nothing to do.`);
   if (job.state !== State.STATE_QUEUED || record.queueAfter > now) {
     throw new SortieError('JOB_NOT_QUEUED', `${job.jobId} is not waiting for a worker now.`);
@@ -157,7 +180,12 @@ export function startAttempt(record: JobRecord, worker: string, now: Date, polic
   writer.job.startTime ??= now;
   writer.enter(State.STATE_RUNNING);
   writer.fact({ $case: 'attemptBegan', value: attempt });
-  return change(writer, { leaseExpires: later(now, policy.leaseMs), queueAfter: record.queueAfter, queued: false });
+  return change(writer, {
+    leaseExpires: later(now, policy.leaseMs),
+    leaseRequest: requestId,
+    queueAfter: record.queueAfter,
+    queued: false,
+  });
 }
 
 /** Throws LEASE_LOST unless the named attempt runs: a worker that was given up must not write any more. */
@@ -208,7 +236,18 @@ export function reportStep(record: JobRecord, report: ReportStepRequest, now: Da
     writer.job.warnings.push(warning);
     writer.fact({ $case: 'warned', value: warning });
   }
-  return change(writer, { leaseExpires: later(now, policy.leaseMs), queueAfter: record.queueAfter, queued: false });
+  return change(writer, { ...record, leaseExpires: later(now, policy.leaseMs), queued: false });
+}
+
+/** The output of the running attempt becomes the job's, unless an earlier attempt was committed: then that one stays. */
+export function commitAttempt(record: JobRecord, attempt: number, now: Date, policy: Policy): Change {
+  checkLease(record.job, attempt);
+  const writer = new Writer(record.job, now);
+  if (writer.job.committedAttempt === 0) {
+    writer.job.committedAttempt = attempt;
+    writer.fact({ $case: 'attemptCommitted', value: { attempt } });
+  }
+  return change(writer, { ...record, leaseExpires: later(now, policy.leaseMs), queued: false });
 }
 
 /** The attempt is over, by the worker's own word. */
@@ -255,16 +294,21 @@ export function expireLease(record: JobRecord, now: Date, policy: Policy): Chang
     step: step ?? Step.STEP_UNSPECIFIED,
     retryable: true,
   };
-  return failed(new Writer(record.job, now), error, now, policy);
+  return { ...failed(new Writer(record.job, now), error, now, policy), expires: true };
 }
 
+/** Only failures of the work itself count towards the limit of attempts. */
 function failed(writer: Writer, error: JobError, now: Date, policy: Policy): Change {
   writer.endAttempt(StepState.STEP_STATE_FAILED, error);
-  const failures = writer.job.attempts.filter((attempt) => attempt.error).length;
-  if (error.retryable && failures < policy.maxAttempts) {
-    return again(writer, now, later(now, policy.backOffMs * 2 ** (failures - 1)));
+  const byCircumstance = isCircumstance(error.code);
+  const count = writer.job.attempts.filter((attempt) => attempt.error && isCircumstance(attempt.error.code) === byCircumstance).length; // prettier-ignore
+  if (error.retryable && count < (byCircumstance ? policy.maxInterruptions : policy.maxAttempts)) {
+    const wait = Math.min(policy.maxBackOffMs, policy.backOffMs * 2 ** Math.min(count - 1, 30));
+    return again(writer, now, later(now, wait));
   }
-  writer.job.error = error;
+  writer.job.error = byCircumstance && error.retryable
+    ? { ...error, message: `${error.message} The job was interrupted ${count} times and is given up; publish the video again.` }
+    : error; // prettier-ignore
   writer.enter(State.STATE_FAILED);
   return change(writer, { leaseExpires: null, queueAfter: now, queued: false });
 }
@@ -288,13 +332,21 @@ export function cancel(record: JobRecord, user: string, now: Date): Change {
     writer.fact({ $case: 'cancelRequested', value: { user } });
     if (job.state === State.STATE_QUEUED) writer.enter(State.STATE_CANCELLED);
   }
-  return change(writer, { leaseExpires: record.leaseExpires, queueAfter: record.queueAfter, queued: false });
+  return change(writer, { ...record, queued: false });
 }
 
 const later = (time: Date, milliseconds: number): Date => new Date(time.getTime() + milliseconds);
 
-const change = (writer: Writer, rest: { leaseExpires: Date | null; queueAfter: Date; queued: boolean }): Change => ({
-  record: { job: writer.job, leaseExpires: rest.leaseExpires, queueAfter: rest.queueAfter },
+const change = (
+  writer: Writer,
+  rest: { leaseExpires: Date | null; leaseRequest?: string; queueAfter: Date; queued: boolean },
+): Change => ({
+  record: {
+    job: writer.job,
+    leaseExpires: rest.leaseExpires,
+    leaseRequest: rest.leaseRequest ?? '',
+    queueAfter: rest.queueAfter,
+  },
   events: writer.events,
   queued: rest.queued,
 });

@@ -96,7 +96,7 @@ export class JobMetrics {
       registers,
       async collect() {
         this.reset();
-        const open = await store.open(new Date()).catch(() => null);
+        const open = await store.open().catch(() => null);
         if (!open) return;
         this.set({ state: 'queued' }, open.queued);
         this.set({ state: 'running' }, open.running);
@@ -107,9 +107,8 @@ export class JobMetrics {
       help: 'For how long the oldest queued job has been waiting for a worker; 0 when none waits.',
       registers,
       async collect() {
-        const now = new Date();
-        const open = await store.open(now).catch(() => null);
-        if (open) this.set(open.oldest ? Math.max(0, (now.getTime() - open.oldest.getTime()) / 1000) : 0);
+        const open = await store.open().catch(() => null);
+        if (open) this.set(Math.max(0, open.oldestSeconds));
         else this.set(Number.NaN);
       },
     });

@@ -1,94 +1,74 @@
-// JobService over gRPC: checks requests, lets the state machine decide, writes the book, rings the bell.
+// JobService over gRPC: checks requests, lets the state machine decide, writes the job store, reports what has changed.
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { Logger } from '@sortie/common/log';
 import { SortieError, toGrpc } from '@sortie/common/errors';
 import {
-  JobType,
   State,
   Step,
   type JobServiceServer,
   type Lease,
-  type ListJobsRequest,
-  type Progress,
   type WatchJobRequest,
   type WatchJobResponse,
 } from '@sortie/common/gen/sortie/job/v1/job';
+import type { Duration } from '@sortie/common/gen/google/protobuf/duration';
 import { logInternal, unary } from '@sortie/common/grpc';
-import { isFileId, isJobId, newJobId } from '@sortie/common/ids';
-import { listenChanged, ringChanged, type Nats } from '@sortie/common/nats';
-import { cancel, checkLease, create, finishAttempt, isEnded, reportStep, startAttempt, type Policy } from './job.js';
-import type { Outbox } from './outbox.js';
-import type { Cursor, ListFilter, Store } from './store.js';
+import { newJobId } from '@sortie/common/ids';
+import { checkText, maxLength } from '@sortie/common/text';
+import type { Followers } from './followers.js';
+import { checkCreate, filterOf, requestKey, validJobId } from './inputs.js';
+import {
+  cancel,
+  checkLease,
+  commitAttempt,
+  create,
+  finishAttempt,
+  reportStep,
+  startAttempt,
+  type Policy,
+} from './job.js';
+import type { Leases } from './leases.js';
+import type { Locks } from './locks.js';
+import { readPageToken, writePageToken } from './page-token.js';
+import type { Store } from './store.js';
+import type { Workers } from './workers.js';
 
 const defaultPageSize = 100;
 const maxPageSize = 1000;
-/** A worker that was not heard of for so long is gone. */
-const workerSeenMs = 60_000;
-/** How often a watcher looks by itself, should a bell be lost. */
-const lookMs = 1_000;
+const maxRenewals = 1000;
+const maxLockMs = 3_600_000;
 
 export interface JobServerParts {
   store: Store;
-  outbox: Outbox;
-  nats: Nats;
+  leases: Leases;
+  followers: Followers;
+  workers: Workers;
+  locks: Locks;
+  /** Is reported each job that has changed. */
+  onChange: (jobId: string, lastSequence: number) => void;
   policy: Policy;
   log: Logger;
 }
 
 const leaseOf = (lease: Lease | undefined): Lease => {
   if (!lease) throw SortieError.field('lease', 'is missing');
-  return lease;
+  return { ...lease, jobId: validJobId(lease.jobId) };
 };
 
-function validJobId(jobId: string): string {
-  if (!isJobId(jobId)) throw new SortieError('NOT_FOUND', 'There is no such job: an id is a j and a UUID.');
-  return jobId;
-}
+const durationOf = (milliseconds: number): Duration => ({
+  seconds: Math.floor(milliseconds / 1000),
+  nanos: (milliseconds % 1000) * 1_000_000,
+});
 
-/** The filters of a page token must be those of the request, or pages would skip and repeat (AIP-158). */
-const fingerprint = (filter: ListFilter): string =>
-  JSON.stringify([filter.states, filter.owner, filter.serviceName, filter.createdAfter, filter.createdBefore]);
-
-function readPageToken(token: string, filter: ListFilter): Cursor | null {
-  if (token === '') return null;
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(token, 'base64url').toString());
-    if (Array.isArray(parsed) && parsed.length === 3 && parsed[2] === fingerprint(filter)) {
-      const [createTime, jobId] = parsed as unknown[];
-      if (typeof createTime === 'string' && !Number.isNaN(Date.parse(createTime)) && typeof jobId === 'string') {
-        return { createTime, jobId };
-      }
-    }
-  } catch {
-    // Said below.
-  }
-  throw SortieError.field('page_token', 'is not from an answer to the same filters');
-}
-
-const writePageToken = (cursor: Cursor, filter: ListFilter): string =>
-  Buffer.from(JSON.stringify([cursor.createTime, cursor.jobId, fingerprint(filter)])).toString('base64url');
-
-function filterOf(request: ListJobsRequest): ListFilter {
-  const { states, owner, serviceName, createdAfter, createdBefore } = request;
-  return { states, owner, serviceName, createdAfter, createdBefore };
-}
-
-export function newJobServer({ store, outbox, nats, policy, log }: JobServerParts): JobServiceServer {
-  const changed = (jobId: string, lastSequence: number): void => ringChanged(nats, jobId, lastSequence);
+export function newJobServer(parts: JobServerParts): JobServiceServer {
+  const { store, leases, followers, workers, locks, onChange, policy, log } = parts;
 
   return {
-    createJob: unary(log, async ({ requestId, type, owner, inputs }) => {
-      if (type !== JobType.JOB_TYPE_PUBLISH) throw SortieError.field('type', 'must be JOB_TYPE_PUBLISH');
-      if (owner === '') throw SortieError.field('owner', 'is missing');
-      if (!inputs) throw SortieError.field('inputs', 'is missing');
-      if (inputs.fileIds.length === 0 || !inputs.fileIds.every(isFileId)) {
-        throw SortieError.field('inputs.file_ids', 'must name at least one upload, an i and a UUID each');
-      }
-      if (inputs.serviceName === '') throw SortieError.field('inputs.service_name', 'is missing');
-      const change = create({ jobId: newJobId(), type, owner, inputs }, new Date());
-      const { job, created } = await store.create(change, requestId === '' ? null : requestId);
+    createJob: unary(log, async (request) => {
+      const inputs = checkCreate(request);
+      const { type, owner } = request;
+      const make = (now: Date): ReturnType<typeof create> => create({ jobId: newJobId(), type, owner, inputs }, now);
+      const { job, created } = await store.create(make, requestKey(request, inputs));
       if (created) {
-        void outbox.flush();
         log.info({ job: job.jobId, owner, service: inputs.serviceName, layer: inputs.layerId }, 'job created');
       }
       return { job };
@@ -105,7 +85,7 @@ export function newJobServer({ store, outbox, nats, policy, log }: JobServerPart
     }),
 
     watchJob: (call) => {
-      watch(call, store, nats).then(
+      watch(call, followers).then(
         () => call.end(),
         (thrown: unknown) => {
           logInternal(log, call.getPath(), thrown);
@@ -115,63 +95,89 @@ export function newJobServer({ store, outbox, nats, policy, log }: JobServerPart
     },
 
     cancelJob: unary(log, async ({ jobId, user }) => {
-      const job = await store.update(validJobId(jobId), (record) => cancel(record, user, new Date()));
+      checkText('user', user, { max: maxLength.user });
+      const job = await store.update(validJobId(jobId), (record, now) => cancel(record, user, now));
       log.info({ job: jobId, user }, 'cancel asked for');
-      changed(jobId, job.lastSequence);
+      onChange(jobId, job.lastSequence);
       return { job };
     }),
 
-    startAttempt: unary(log, async ({ jobId, worker }) => {
-      const job = await store.update(validJobId(jobId), (record) => startAttempt(record, worker, new Date(), policy));
+    startAttempt: unary(log, async ({ jobId, worker, requestId }) => {
+      checkText('worker', worker, { min: 1, max: maxLength.user });
+      checkText('request_id', requestId, { max: maxLength.requestId });
+      const job = await store.update(validJobId(jobId), (record, now) =>
+        startAttempt(record, worker, now, policy, requestId),
+      );
       const attempt = job.attempts.length;
       log.info({ job: jobId, attempt, worker }, 'attempt began');
-      changed(jobId, job.lastSequence);
-      const leaseDuration = {
-        seconds: Math.floor(policy.leaseMs / 1000),
-        nanos: (policy.leaseMs % 1000) * 1_000_000,
-      };
-      return { lease: { jobId, attempt }, leaseDuration, job };
+      onChange(jobId, job.lastSequence);
+      return { lease: { jobId, attempt }, leaseDuration: durationOf(policy.leaseMs), job };
     }),
 
     heartbeat: unary(log, async ({ lease, progress }) => {
       const { jobId, attempt } = leaseOf(lease);
-      const expires = new Date(Date.now() + policy.leaseMs);
-      const answer = await store.heartbeat(validJobId(jobId), attempt, expires, progress);
-      if (!answer) {
+      const { statuses } = await leases.renew([{ lease: { jobId, attempt }, progress, reservedBytes: 0 }]);
+      if (statuses[0]?.held !== true) {
         checkLease(await store.get(jobId), attempt);
         throw new SortieError('UNAVAILABLE', 'The lease changed in this moment; try again.');
       }
-      if (progress) changed(jobId, 0);
-      return answer;
+      if (progress) onChange(jobId, 0);
+      return { cancelRequested: statuses[0].cancelRequested };
+    }),
+
+    renewLeases: unary(log, async ({ renewals }) => {
+      if (renewals.length > maxRenewals) throw SortieError.field('renewals', `at most ${maxRenewals} are taken`);
+      if (!renewals.every(({ reservedBytes }) => reservedBytes >= 0))
+        throw SortieError.field('renewals.reserved_bytes', 'must not be negative');
+      const checked = renewals.map((renewal) => ({ ...renewal, lease: leaseOf(renewal.lease) }));
+      const renewed = await leases.renew(checked);
+      for (const { lease, progress } of checked) if (progress) onChange(lease.jobId, 0);
+      return renewed;
     }),
 
     reportWorker: unary(log, async ({ worker }) => {
       if (!worker || worker.name === '') throw SortieError.field('worker.name', 'is missing');
-      const now = new Date();
-      await store.noteWorker(worker, now, new Date(now.getTime() - workerSeenMs));
+      checkText('worker.name', worker.name, { max: maxLength.user });
+      await workers.note(worker);
       return {};
     }),
 
-    listWorkers: unary(log, async () => ({ workers: await store.workers(new Date(Date.now() - workerSeenMs)) })),
+    listWorkers: unary(log, async () => ({ workers: await workers.list() })),
 
     reportStep: unary(log, async (report) => {
       const { jobId, attempt } = leaseOf(report.lease);
       if (report.step === Step.STEP_UNSPECIFIED) throw SortieError.field('step', 'is missing');
-      const job = await store.update(validJobId(jobId), (record) => reportStep(record, report, new Date(), policy));
+      const job = await store.update(jobId, (record, now) => reportStep(record, report, now, policy));
       log.debug({ job: jobId, attempt, step: report.step, state: report.state }, 'step');
-      changed(jobId, job.lastSequence);
+      onChange(jobId, job.lastSequence);
       return {};
+    }),
+
+    commitAttempt: unary(log, async ({ lease }) => {
+      const { jobId, attempt } = leaseOf(lease);
+      const job = await store.update(jobId, (record, now) => commitAttempt(record, attempt, now, policy));
+      log.info({ job: jobId, attempt, committed: job.committedAttempt }, 'attempt committed');
+      onChange(jobId, job.lastSequence);
+      return { committedAttempt: job.committedAttempt };
     }),
 
     finishAttempt: unary(log, async ({ lease, outcome, error }) => {
       const { jobId, attempt } = leaseOf(lease);
-      const job = await store.update(validJobId(jobId), (record) =>
-        finishAttempt(record, attempt, outcome, error, new Date(), policy),
+      const job = await store.update(jobId, (record, now) =>
+        finishAttempt(record, attempt, outcome, error, now, policy),
       );
       log.info({ job: jobId, attempt, state: State[job.state], error: error?.code }, 'attempt ended');
-      void outbox.flush();
-      changed(jobId, job.lastSequence);
+      onChange(jobId, job.lastSequence);
       return { job };
+    }),
+
+    acquireLock: unary(log, async ({ name, holder, duration }) => {
+      checkText('name', name, { min: 1, max: maxLength.user });
+      checkText('holder', holder, { min: 1, max: maxLength.user });
+      const durationMs = (duration?.seconds ?? 0) * 1000 + (duration?.nanos ?? 0) / 1e6;
+      if (!(durationMs > 0 && durationMs <= maxLockMs))
+        throw SortieError.field('duration', 'must be more than 0 and at most an hour');
+      return { acquired: await locks.acquire(name, holder, durationMs) };
     }),
   };
 }
@@ -179,67 +185,21 @@ export function newJobServer({ store, outbox, nats, policy, log }: JobServerPart
 /** Sends all events after the asked one, then live ones, and progress in between, until the job has ended or the caller left. */
 async function watch(
   call: ServerWritableStream<WatchJobRequest, WatchJobResponse>,
-  store: Store,
-  nats: Nats,
+  followers: Followers,
 ): Promise<void> {
-  const jobId = validJobId(call.request.jobId);
-  let after = call.request.afterEvent;
-  let lastProgress = '';
-  let wake = (): void => undefined;
-  let rung = false;
-  const ring = (): void => {
-    rung = true;
-    wake();
-  };
-  const stopListening = listenChanged(nats, jobId, ring);
-  call.on('cancelled', ring);
-  try {
-    for (;;) {
-      rung = false;
-      // The job is read first: an event that comes between the two reads is then sent now and not missed.
-      const job = await store.get(jobId);
-      for (;;) {
-        const events = await store.events(jobId, after);
-        for (const event of events) {
-          await send(call, { update: { $case: 'event', value: event } });
-          after = event.sequence;
-        }
-        if (events.length === 0 || call.cancelled) break;
-      }
-      if (call.cancelled || isEnded(job.state)) return;
-      lastProgress = await sendProgress(call, job.progress, lastProgress);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, lookMs);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-        if (rung) wake();
-      });
-    }
-  } finally {
-    stopListening();
+  const { jobId, afterEvent } = call.request;
+  if (afterEvent < 0) throw SortieError.field('after_event', 'must not be negative');
+  const left = new AbortController();
+  call.on('cancelled', () => left.abort());
+  for await (const update of followers.watch(validJobId(jobId), afterEvent, left.signal)) {
+    const message: WatchJobResponse =
+      update.kind === 'event'
+        ? { update: { $case: 'event', value: update.event } }
+        : { update: { $case: 'progress', value: update.progress } };
+    if (call.cancelled || call.write(message)) continue;
+    await new Promise<void>((resolve) => {
+      call.once('drain', resolve);
+      call.once('cancelled', resolve);
+    });
   }
 }
-
-async function sendProgress(
-  call: ServerWritableStream<WatchJobRequest, WatchJobResponse>,
-  progress: Progress | undefined,
-  last: string,
-): Promise<string> {
-  const text = JSON.stringify(progress ?? '');
-  if (progress && text !== last) await send(call, { update: { $case: 'progress', value: progress } });
-  return text;
-}
-
-/** Waits while the caller does not read. */
-const send = async (
-  call: ServerWritableStream<WatchJobRequest, WatchJobResponse>,
-  message: WatchJobResponse,
-): Promise<void> => {
-  if (call.cancelled || call.write(message)) return;
-  await new Promise<void>((resolve) => {
-    call.once('drain', resolve);
-    call.once('cancelled', resolve);
-  });
-};

@@ -29,7 +29,8 @@ import { startNats, type TestNats } from '@sortie/common/testing/nats';
 import { startPostgres, type TestPostgres } from '@sortie/common/testing/postgres';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startJobService, type JobService } from './service.js';
+import { defaultPolicy } from './job.js';
+import { migrateDatabase, startJobService, type JobService } from './service.js';
 
 interface Context {
   natsServer: TestNats;
@@ -41,8 +42,8 @@ interface Context {
   client: JobServiceClient;
 }
 
-const log = newLogger('test', 'silent');
-const policy = { leaseMs: 600, maxAttempts: 3, backOffMs: 50 };
+const log = newLogger('test', process.env['TEST_LOG'] ?? 'silent');
+const policy = { ...defaultPolicy, leaseMs: 600, backOffMs: 50 };
 
 const request = (over: Partial<CreateJobRequest> = {}): CreateJobRequest => ({
   requestId: '',
@@ -103,7 +104,7 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     return job;
   };
   const take = async ({ client }: Context, jobId: string, worker = 'w'): Promise<Lease> => {
-    const { lease } = await call(client.startAttempt.bind(client), { jobId, worker });
+    const { lease } = await call(client.startAttempt.bind(client), { jobId, worker, requestId: '' });
     assert.ok(lease);
     return lease;
   };
@@ -133,6 +134,7 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     context.directory = await mkdtemp(join(tmpdir(), 'sortie-book-'));
     context.postgres = kind === 'PostgreSQL' ? await startPostgres() : null;
     context.database = context.postgres?.url ?? join(context.directory, 'book');
+    if (context.postgres) await migrateDatabase(context.database, log);
     await start(context);
   });
 
@@ -147,18 +149,125 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
 
   it('the same request id gives the same job', async (context) => {
     const requestId = randomUUID();
-    const first = await create(context, { requestId });
-    const second = await create(context, { requestId });
-    assert.is(second.jobId, first.jobId);
+    const same = request({ requestId });
+    const first = await create(context, same);
+    const many = await Promise.all(Array.from({ length: 5 }, () => create(context, same)));
+    for (const { jobId } of many) assert.is(jobId, first.jobId);
     assert.is.not((await create(context)).jobId, first.jobId);
   });
 
-  it('wrong fields are named', async (context) => {
+  it('a request id belongs to its owner and service, and to one request', async (context) => {
+    const requestId = 'flight';
+    const mine = request({ requestId, owner: 'ana' });
+    const { jobId } = await create(context, mine);
+    const { inputs } = mine;
+    assert.ok(inputs);
+    const theirs = await create(context, { ...mine, owner: 'ben' });
+    assert.is.not(theirs.jobId, jobId, 'another owner');
+    const elsewhere = await create(context, { ...mine, inputs: { ...inputs, serviceName: 'T' } });
+    assert.is.not(elsewhere.jobId, jobId, 'another service');
+    const moved = await create(context, { ...mine, inputs: { ...inputs, serviceUrl: 'http://other/S/VideoServer' } });
+    assert.is(moved.jobId, jobId, 'the address by which the caller came');
     const { client } = context;
-    const error = await refused('INVALID_ARGUMENT', call(client.createJob.bind(client), request({ owner: '' })));
-    assert.is(error.violations[0]?.field, 'owner');
-    await refused('NOT_FOUND', call(client.getJob.bind(client), { jobId: `j${randomUUID()}` }));
-    await refused('NOT_FOUND', call(client.getJob.bind(client), { jobId: "j'; DROP TABLE jobs" }));
+    const other = { ...mine, inputs: { ...inputs, layerName: 'Other' } };
+    const error = await refused('ALREADY_EXISTS', call(client.createJob.bind(client), other));
+    assert.is(error.violations[0]?.field, 'request_id');
+  });
+
+  it('a try to take a job whose answer was lost gets the same attempt again', async (context) => {
+    const { jobId } = await create(context);
+    const { client } = context;
+    const order = { jobId, worker: 'w', requestId: randomUUID() };
+    const first = await call(client.startAttempt.bind(client), order);
+    const again = await call(client.startAttempt.bind(client), order);
+    assert.equal(again.lease, first.lease);
+    assert.is(again.job?.attempts.length, 1);
+    await refused('JOB_NOT_QUEUED', call(client.startAttempt.bind(client), { ...order, requestId: randomUUID() }));
+  });
+
+  it('one attempt of a job is committed, and no stale one', async (context) => {
+    const { jobId } = await create(context);
+    const { client } = context;
+    const first = await take(context, jobId);
+    const commit = async (lease: Lease): Promise<number> =>
+      (await call(client.commitAttempt.bind(client), { lease })).committedAttempt;
+    assert.is(await commit(first), 1);
+    await finish(context, first, Outcome.OUTCOME_HANDED_BACK);
+    await refused('LEASE_LOST', commit(first));
+    const second = await take(context, jobId);
+    assert.is(await commit(second), 1, 'the first one stays');
+    await finish(context, second, Outcome.OUTCOME_SUCCEEDED);
+    assert.is((await get(context, jobId)).committedAttempt, 1);
+  });
+
+  it('the leases of a worker are renewed together; what is lost or cancelled is said of each', async (context) => {
+    const { client } = context;
+    const held = await take(context, (await create(context)).jobId);
+    const cancelled = await take(context, (await create(context)).jobId);
+    const lost = { jobId: (await create(context)).jobId, attempt: 1 };
+    await call(client.cancelJob.bind(client), { jobId: cancelled.jobId, user: 'ana' });
+    const before = (await get(context, held.jobId)).updateTime;
+    const renewals = [held, cancelled, lost].map((lease) => ({ lease, progress: undefined, reservedBytes: 7 }));
+    const { statuses, reservedBytes } = await call(client.renewLeases.bind(client), { worker: 'w', renewals });
+    assert.equal(
+      statuses.map((status) => [status.held, status.cancelRequested]),
+      [
+        [true, false],
+        [true, true],
+        [false, false],
+      ],
+    );
+    assert.ok(reservedBytes >= 14);
+    assert.equal((await get(context, held.jobId)).updateTime, before, 'the job itself is not written');
+    await finish(context, held, Outcome.OUTCOME_SUCCEEDED);
+    await finish(context, cancelled, Outcome.OUTCOME_CANCELLED);
+  });
+
+  it('a lock is held by one until it expires', async ({ client }) => {
+    const acquire = async (holder: string, nanos: number): Promise<boolean> =>
+      (await call(client.acquireLock.bind(client), { name: 'sweep', holder, duration: { seconds: 0, nanos } }))
+        .acquired;
+    assert.ok(await acquire('a', 300_000_000));
+    assert.not(await acquire('b', 300_000_000));
+    assert.ok(await acquire('a', 1_000_000), 'its holder renews it');
+    await until(() => acquire('b', 300_000_000));
+  });
+
+  it('bad input is refused with its field, whatever it is, and never counts as our mistake', async (context) => {
+    const { client } = context;
+    const { inputs } = request();
+    assert.ok(inputs);
+    const creating = (over: Partial<CreateJobRequest>): Promise<unknown> =>
+      call(client.createJob.bind(client), request(over));
+    const withInputs = (over: Partial<typeof inputs>): Promise<unknown> => creating({ inputs: { ...inputs, ...over } });
+    const listing = (over: Partial<ListJobsRequest>): Promise<unknown> =>
+      call(client.listJobs.bind(client), list(over));
+    const forge = (time: string, id: string): string =>
+      Buffer.from(JSON.stringify([time, id, '[[],"","",null,null]'])).toString('base64url');
+    const cases: [string, () => Promise<unknown>][] = [
+      ['inputs.requested_resolutions', () => withInputs({ requestedResolutions: ['8K'] })],
+      ['inputs.requested_resolutions', () => withInputs({ requestedResolutions: ['sd', 'sd'] })],
+      ['inputs.service_name', () => withInputs({ serviceName: '../../etc' })],
+      ['inputs.layer_id', () => withInputs({ layerId: -5 })],
+      ['inputs.layer_name', () => withInputs({ layerName: 'a\u0000b' })],
+      ['inputs.layer_name', () => withInputs({ layerName: 'x'.repeat(3_000_000) })],
+      ['inputs.service_url', () => withInputs({ serviceUrl: `http://${'x'.repeat(3_000)}` })],
+      ['inputs.file_ids', () => withInputs({ fileIds: Array.from({ length: 21 }, () => `i${randomUUID()}`) })],
+      ['request_id', () => creating({ requestId: 'x'.repeat(129) })],
+      ['owner', () => creating({ owner: 'a\u0007' })],
+      ['created_after', () => listing({ createdAfter: new Date(8.6e15) })],
+      ['created_before', () => listing({ createdBefore: new Date(-8.6e15) })],
+      ['states', () => listing({ states: [99 as State] })],
+      ['page_token', () => listing({ pageToken: forge('2026-01-01 00:00:00+00', "j'; DROP TABLE jobs") })],
+      ['page_token', () => listing({ pageToken: forge('0', `j${randomUUID()}`) })],
+      ['page_token', () => listing({ pageToken: '%%%' })],
+    ];
+    for (const [field, act] of cases) {
+      const error = await refused('INVALID_ARGUMENT', act());
+      assert.is(error.violations[0]?.field, field);
+    }
+    // What gets past all checks: the database's word about a value is about the caller's, too.
+    await refused('INVALID_ARGUMENT', call(client.acquireLock.bind(client), { name: 'a', holder: 'b', duration: { seconds: 1e9, nanos: 0 } })); // prettier-ignore
   });
 
   it('a created job is in the work queue, and stays away from a second worker', async (context) => {
@@ -167,7 +276,7 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     await until(async () => {
       const message = await nextWork(context.nats, 1000);
       if (message) {
-        found ||= readWork(message).jobId === job.jobId;
+        found ||= readWork(message) === job.jobId;
         message.ack();
       }
       return found;
@@ -287,7 +396,7 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     await until(async () => {
       const message = await nextWork(context.nats, 1500);
       message?.ack();
-      found ||= message !== null && readWork(message).jobId === jobId;
+      found ||= message !== null && readWork(message) === jobId;
       return found;
     });
   });
@@ -300,7 +409,7 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     await until(async () => {
       const message = await nextWork(context.nats, 1500).catch(() => null);
       message?.ack();
-      found ||= message != null && readWork(message).jobId === jobId;
+      found ||= message != null && readWork(message) === jobId;
       return found;
     });
   });
@@ -312,7 +421,7 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     await until(async () => {
       const message = await nextWork(context.nats, 1500).catch(() => null);
       message?.ack();
-      found ||= message != null && readWork(message).jobId === jobId;
+      found ||= message != null && readWork(message) === jobId;
       return found;
     });
   });
@@ -323,7 +432,7 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     const next = async (): Promise<void> => {
       const message = await nextWork(context.nats, 1500).catch(() => null);
       message?.ack();
-      if (message) seen.add(readWork(message).jobId);
+      if (message) seen.add(readWork(message) ?? '');
     };
     // The consumer is far ahead of a stream that begins at 1 again.
     for (let round = 0; round < 20; round++) await next();
@@ -333,6 +442,37 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
       await next();
       return seen.has(jobId);
     });
+  });
+
+  it('a page ends by its bytes, too', async (context) => {
+    const owner = `user-${randomUUID()}`;
+    const count = 400;
+    const fileIds = Array.from({ length: 20 }, () => `i${randomUUID()}`);
+    const { inputs } = request();
+    assert.ok(inputs);
+    const big = { ...inputs, fileIds, serviceUrl: 'u'.repeat(2_000), layerName: 'n'.repeat(200) };
+    for (let made = 0; made < count; made += 20)
+      await Promise.all(Array.from({ length: 20 }, () => create(context, { owner, inputs: big })));
+    const { client } = context;
+    const seen = new Set<string>();
+    let pages = 0;
+    let pageToken = '';
+    do {
+      const page = await call(client.listJobs.bind(client), list({ owner, pageSize: 1000, pageToken }));
+      for (const { jobId } of page.jobs) seen.add(jobId);
+      pageToken = page.nextPageToken;
+      pages++;
+    } while (pageToken !== '');
+    assert.is(seen.size, count);
+    assert.ok(pages > 1, `${pages} pages`);
+  });
+
+  it('wrong fields are named', async (context) => {
+    const { client } = context;
+    const error = await refused('INVALID_ARGUMENT', call(client.createJob.bind(client), request({ owner: '' })));
+    assert.is(error.violations[0]?.field, 'owner');
+    await refused('NOT_FOUND', call(client.getJob.bind(client), { jobId: `j${randomUUID()}` }));
+    await refused('NOT_FOUND', call(client.getJob.bind(client), { jobId: "j'; DROP TABLE jobs" }));
   });
 
   it('health tells the truth about each dependency; without NATS the service stays ready', async (context) => {

@@ -1,18 +1,26 @@
 // The Job service as a whole, from its settings to its stop.
-import { isAway, migrate, openDatabase, type Database } from '@sortie/common/database';
+import { openDatabase, type Database } from '@sortie/common/database';
 import { JobServiceService } from '@sortie/common/gen/sortie/job/v1/job';
 import { newServer, startServer } from '@sortie/common/grpc';
 import type { Logger } from '@sortie/common/log';
+import { migrate, pending } from '@sortie/common/migrate';
 import { askNats, Nats, ringChanged } from '@sortie/common/nats';
 import { newVitals, type Vitals } from '@sortie/common/vitals';
+import { SortieError } from '@sortie/common/errors';
+import { Announcements } from './announcements.js';
+import { Announcer } from './announcer.js';
+import { Expiry, expiryIntervalMs } from './expiry.js';
+import { Followers } from './followers.js';
 import { defaultPolicy, type Policy } from './job.js';
+import { Leases } from './leases.js';
+import { Locks } from './locks.js';
+import { startLoop } from './loop.js';
 import { JobMetrics } from './metrics.js';
 import { migrations } from './migrations/index.js';
-import { Outbox } from './outbox.js';
 import { QueueKeeper } from './queue-keeper.js';
-import { startReconciler } from './reconcile.js';
 import { newJobServer } from './server.js';
 import { Store } from './store.js';
+import { Workers } from './workers.js';
 
 export interface JobServiceSettings {
   /** host:port; port 0 for any free one. */
@@ -32,18 +40,48 @@ export interface JobService {
 
 const databaseWaitMs = 1_000;
 const natsWaitMs = 2_000;
+const announceIntervalMs = 1_000;
+const queueIntervalMs = 2_000;
 
-/** A database that starts at the same time is waited for; one that refuses is an error. */
-async function migrateWhenThere(database: Database, log: Logger): Promise<void> {
+/** Whether an error passes by itself. */
+const passes = (error: unknown): boolean => error instanceof SortieError && error.code === 'UNAVAILABLE';
+
+/** Does again what fails because the database is away, or because somebody holds a lock. */
+async function whenThere<T>(act: () => Promise<T>, log: Logger): Promise<T> {
   for (;;) {
     try {
-      await migrate(database, migrations);
-      return;
+      return await act();
     } catch (error) {
-      if (!isAway(error)) throw error;
+      if (!passes(error)) throw error;
       log.warn({ err: error }, 'the database does not answer yet');
       await new Promise((resolve) => setTimeout(resolve, databaseWaitMs));
     }
+  }
+}
+
+/** Brings the schema up to date: the step before the service starts. */
+export async function migrateDatabase(where: string, log: Logger): Promise<void> {
+  const database = await openDatabase(where, { name: 'sortie-migrate', statementTimeoutMs: 0, maxConnections: 1 });
+  try {
+    const report = (name: string): void => log.info({ migration: name }, 'a migration begins');
+    await whenThere(() => migrate(database, migrations, report), log);
+  } finally {
+    await database.close();
+  }
+}
+
+/** The embedded database is nobody else's and is migrated here; PostgreSQL is migrated before. */
+async function readyDatabase(where: string, log: Logger): Promise<Database> {
+  const database = await openDatabase(where, { name: 'sortie-job' });
+  if (database.kind === 'embedded') await migrate(database, migrations);
+  for (;;) {
+    const missing = await whenThere(() => pending(database, migrations), log);
+    if (missing.length === 0) return database;
+    log.warn(
+      { missing },
+      'the schema of the database is older than this program; run services/job/dist/migrate-main.js',
+    );
+    await new Promise((resolve) => setTimeout(resolve, databaseWaitMs));
   }
 }
 
@@ -55,24 +93,41 @@ export async function startJobService(
   const policy = settings.policy ?? defaultPolicy;
   const { health, registry } = vitals;
   const nats = new Nats(settings.natsUrl, 'sortie-job');
-  const database = await openDatabase(settings.database);
-  await migrateWhenThere(database, log);
-  const queue = new QueueKeeper(nats, settings.natsReplicas ?? 1, log);
-  // One that starts at the same time is waited for; without it the book is kept all the same.
-  await nats.wait(natsWaitMs);
-  // A cluster that is still coming together has no room for replicas; the reconciler goes on trying.
-  await queue.look().catch((error: unknown) => log.warn({ err: error }, 'the work queue cannot be made yet'));
+  const database = await readyDatabase(settings.database, log);
   const metrics = new JobMetrics(registry);
-  const store = new Store(database, (change) => metrics.note(change));
+  const announcements = new Announcements(database);
+  const announcer = new Announcer(announcements, nats, log);
+  const announcing = startLoop('announce', announceIntervalMs, () => announcer.round(), log);
+  const store = new Store(database, (change) => {
+    metrics.note(change);
+    if (change.queued) announcing.wake();
+  });
   metrics.watchQueue(store, nats);
-  const outbox = new Outbox(store, nats, log);
-  const reconciler = startReconciler({ store, nats, outbox, policy, log, queue }, (jobId, lastSequence) =>
-    ringChanged(nats, jobId, lastSequence),
-  );
+  const leases = new Leases(database, policy.leaseMs);
+  const onChange = (jobId: string, lastSequence: number): void => ringChanged(nats, jobId, lastSequence);
+  const expiry = new Expiry({ store, leases, policy, log, onChange });
+  const expiring = startLoop('expiry', expiryIntervalMs, () => expiry.round(), log);
+  const queue = new QueueKeeper(nats, settings.natsReplicas ?? 1, log, {
+    due: async () => (await store.open()).due,
+    lost: async () => {
+      await announcements.forget();
+      announcing.wake();
+    },
+  });
+  // One that starts at the same time is waited for; without it jobs are accepted all the same.
+  await nats.wait(natsWaitMs);
+  // A cluster that is still coming together has no room for replicas; it is tried again.
+  const keeping = startLoop('queue', queueIntervalMs, () => queue.look(), log);
+  const followers = new Followers(store, nats, log);
+  const workers = new Workers(database);
+  const locks = new Locks(database);
   const server = newServer(vitals);
-  server.addService(JobServiceService, newJobServer({ store, outbox, nats, policy, log }));
+  server.addService(
+    JobServiceService,
+    newJobServer({ store, leases, followers, workers, locks, onChange, policy, log }),
+  );
   const running = await startServer(server, 'sortie.job.v1.JobService', settings.listen, vitals);
-  // The book is what this service cannot be without; the bell may be away for a while.
+  // The job store is what this service cannot be without; the work queue may be away for a while.
   await Promise.all([
     health.watch({ name: 'database', needed: true, ask: () => store.ask() }),
     health.watch({ name: 'nats', needed: false, ask: () => askNats(nats) }),
@@ -84,7 +139,7 @@ export async function startJobService(
     stop: async () => {
       health.stop();
       await running.stop();
-      await reconciler.stop();
+      await Promise.all([expiring.stop(), announcing.stop(), keeping.stop()]);
       await nats.close();
       await database.close();
     },

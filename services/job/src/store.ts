@@ -1,7 +1,8 @@
-// The book in SQL. Every change of a job is one transaction: its row (revision-checked), its events, and the outbox.
+// The job store in SQL. Every change of a job is one transaction: its row (revision-checked), its lease, and its events. Time
+// comes from the database, so that the clocks of several services need not agree.
 import type { Database, Queryable, Row } from '@sortie/common/database';
 import { SortieError } from '@sortie/common/errors';
-import { Job, JobEvent, Progress, State, Worker } from '@sortie/common/gen/sortie/job/v1/job';
+import { Job, JobEvent, Progress, State } from '@sortie/common/gen/sortie/job/v1/job';
 import type { Change, JobRecord } from './job.js';
 
 export interface ListFilter {
@@ -18,19 +19,39 @@ export interface Cursor {
   jobId: string;
 }
 
+/** A request that may come twice: its id in the scope in which it is unique, and a digest of what it asks for. */
+export interface RequestKey {
+  key: string;
+  digest: string;
+  /** As the caller gave it: rows of older versions hold it so. */
+  requestId: string;
+}
+
 interface Versioned {
   record: JobRecord;
   revision: number;
+  now: Date;
 }
 
-const columns = 'job_id, revision, lease_expires, queue_after, document, progress, create_time::text AS created';
+const columns = `job_id, revision, expires, lease_request, queue_after, document, lease_progress, created, now`;
+const source = `(SELECT jobs.job_id, revision, leases.expires, leases.request_id AS lease_request, queue_after, document, leases.progress AS lease_progress,
+    create_time, create_time::text AS created, owner, service_name, state, jobs.request_id, request_key, request_digest, now() AS now
+  FROM jobs LEFT JOIN leases ON leases.job_id = jobs.job_id) AS job`;
 
 function toVersioned(row: Row): Versioned {
   const job = Job.fromJSON(row['document']);
-  if (job.state === State.STATE_RUNNING && row['progress'] !== null) job.progress = Progress.fromJSON(row['progress']);
+  if (job.state === State.STATE_RUNNING && row['lease_progress'] !== null) {
+    job.progress = Progress.fromJSON(row['lease_progress']);
+  }
   return {
-    record: { job, leaseExpires: row['lease_expires'] as Date | null, queueAfter: row['queue_after'] as Date },
+    record: {
+      job,
+      leaseExpires: row['expires'] as Date | null,
+      leaseRequest: (row['lease_request'] as string | null) ?? '',
+      queueAfter: row['queue_after'] as Date,
+    },
     revision: row['revision'] as number,
+    now: row['now'] as Date,
   };
 }
 
@@ -38,55 +59,81 @@ const documentOf = (job: Job): string => JSON.stringify(Job.toJSON({ ...job, pro
 
 /** Two writers met; the loser reads again and decides anew. */
 const collisions = 20;
+/** A page of a list ends here, whatever its number of jobs: an answer must stay below gRPC's 4 MiB. */
+const maxPageBytes = 1024 * 1024;
 
 export class Store {
-  /** `onWritten` is told of every change once it is in the book. */
+  /** `onWritten` is told of every change once it is stored. */
   constructor(
     private readonly database: Database,
     private readonly onWritten: (change: Change) => void = () => undefined,
   ) {}
 
-  /** Writes a new job, or gives the one that the same request made before. */
-  async create(change: Change, requestId: string | null): Promise<{ job: Job; created: boolean }> {
-    const { job } = change.record;
+  /**
+   * Writes a new job, or gives the one that the same request made before. Throws ALREADY_EXISTS when the id came with another
+   * request.
+   */
+  async create(make: (now: Date) => Change, request: RequestKey | null): Promise<{ job: Job; created: boolean }> {
     const result = await this.database.transaction(async (transaction) => {
+      const [clock] = await transaction.query('SELECT clock_timestamp() AS now');
+      const change = make(clock?.['now'] as Date);
+      const { job, queueAfter } = change.record;
+      const known = request && (await this.known(transaction, request, job));
+      if (known) return { job: known, change: null };
       const inserted = await transaction.query(
-        `INSERT INTO jobs (job_id, request_id, owner, service_name, state, revision, create_time, lease_attempt, lease_expires, queue_after, cancel_requested, document)
-         VALUES ($1, $2, $3, $4, $5, 1, $6, 0, NULL, $7, false, $8::jsonb)
-         ON CONFLICT (request_id) DO NOTHING RETURNING job_id`,
+        `INSERT INTO jobs (job_id, request_key, request_digest, owner, service_name, state, revision, create_time, lease_attempt, lease_expires, queue_after, announce_time, cancel_requested, document)
+         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, 0, NULL, $8, $8, false, $9::jsonb)
+         ON CONFLICT (request_key) DO NOTHING RETURNING job_id`,
         [
           job.jobId,
-          requestId,
+          request?.key ?? null,
+          request?.digest ?? null,
           job.owner,
           job.inputs?.serviceName ?? '',
           job.state,
           job.createTime,
-          change.record.queueAfter,
+          queueAfter,
           documentOf(job),
         ],
       );
       if (inserted.length === 0) {
-        const [row] = await transaction.query(`SELECT ${columns} FROM jobs WHERE request_id = $1`, [requestId]);
-        if (!row) throw new Error('a job vanished while it was created');
-        return { job: toVersioned(row).record.job, created: false };
+        // The same request ran beside us and was faster.
+        const winner = request && (await this.known(transaction, request, job));
+        if (!winner) throw new SortieError('UNAVAILABLE', 'The job is being created in this moment; try again.');
+        return { job: winner, change: null };
       }
       await this.append(transaction, change);
-      return { job, created: true };
+      return { job, change };
     });
-    if (result.created) this.onWritten(change);
-    return result;
+    if (result.change) this.onWritten(result.change);
+    return { job: result.job, created: result.change !== null };
+  }
+
+  private async known(on: Queryable, { key, digest, requestId }: RequestKey, asked: Job): Promise<Job | null> {
+    const [row] = await on.query(
+      `SELECT ${columns}, request_digest FROM ${source}
+       WHERE request_key = $1 OR (request_id = $2 AND owner = $3 AND service_name = $4)`,
+      [key, requestId, asked.owner, asked.inputs?.serviceName ?? ''],
+    );
+    if (!row) return null;
+    if (row['request_digest'] !== null && row['request_digest'] !== digest) {
+      throw new SortieError('ALREADY_EXISTS', 'request_id: came with another request before; choose a new one.', {
+        violations: [{ field: 'request_id', description: 'came with another request before' }],
+      });
+    }
+    return toVersioned(row).record.job;
   }
 
   /** Throws NOT_FOUND. */
   async get(jobId: string): Promise<Job> {
-    return (await this.read(this.database, jobId)).record.job;
+    return (await this.read(jobId)).record.job;
   }
 
   /** Decides on the newest record and writes the result; decides again when another writer was faster. */
-  async update(jobId: string, decide: (record: JobRecord) => Change): Promise<Job> {
+  async update(jobId: string, decide: (record: JobRecord, now: Date) => Change): Promise<Job> {
     for (let round = 0; round < collisions; round++) {
-      const { record, revision } = await this.read(this.database, jobId);
-      const change = decide(record);
+      const { record, revision, now } = await this.read(jobId);
+      const change = decide(record, now);
       if (change.events.length === 0) return change.record.job;
       if (await this.write(change, revision)) {
         this.onWritten(change);
@@ -99,27 +146,54 @@ export class Store {
   private async write(change: Change, revision: number): Promise<boolean> {
     const { job, leaseExpires, queueAfter } = change.record;
     const running = job.state === State.STATE_RUNNING;
-    return this.database.transaction(async (transaction) => {
-      const rows = await transaction.query(
-        `UPDATE jobs SET state = $3, revision = revision + 1, lease_attempt = $4, lease_expires = $5, queue_after = $6,
-           cancel_requested = $7, document = $8::jsonb, progress = CASE WHEN $9 THEN progress ELSE NULL END
+    return this.database
+      .transaction(async (transaction) => {
+        if (change.expires) {
+          // Renewed between the reading and now: its worker lives.
+          const ended = await transaction.query(
+            'DELETE FROM leases WHERE job_id = $1 AND expires < clock_timestamp() RETURNING job_id',
+            [job.jobId],
+          );
+          if (ended.length === 0) throw new LeaseRenewed();
+        }
+        const rows = await transaction.query(
+          `UPDATE jobs SET state = $3::smallint, revision = revision + 1, lease_attempt = $4,
+           lease_expires = CASE WHEN $5 THEN 'infinity'::timestamptz ELSE NULL END, queue_after = $6,
+           announce_time = CASE WHEN $3::smallint = 1 THEN $6 ELSE announce_time END, cancel_requested = $7, document = $8::jsonb, progress = NULL
          WHERE job_id = $1 AND revision = $2 RETURNING job_id`,
-        [
-          job.jobId,
-          revision,
-          job.state,
-          running ? (job.attempts.at(-1)?.number ?? 0) : 0,
-          leaseExpires,
-          queueAfter,
-          job.cancelRequested,
-          documentOf(job),
-          job.progress !== undefined,
-        ],
-      );
-      if (rows.length === 0) return false;
-      await this.append(transaction, change);
-      return true;
-    });
+          [
+            job.jobId,
+            revision,
+            job.state,
+            running ? (job.attempts.at(-1)?.number ?? 0) : 0,
+            running,
+            queueAfter,
+            job.cancelRequested,
+            documentOf(job),
+          ],
+        );
+        if (rows.length === 0) return false;
+        if (running) {
+          await transaction.query(
+            `INSERT INTO leases (job_id, attempt, request_id, expires) VALUES ($1, $2, $3, $4)
+           ON CONFLICT (job_id) DO UPDATE
+           SET attempt = $2, request_id = $3, expires = GREATEST(leases.expires, $4), progress = CASE WHEN $5 THEN leases.progress ELSE NULL END`,
+            [
+              job.jobId,
+              job.attempts.at(-1)?.number,
+              change.record.leaseRequest,
+              leaseExpires,
+              job.progress !== undefined,
+            ],
+          );
+        } else await transaction.query('DELETE FROM leases WHERE job_id = $1', [job.jobId]);
+        await this.append(transaction, change);
+        return true;
+      })
+      .catch((error: unknown) => {
+        if (error instanceof LeaseRenewed) return false;
+        throw error;
+      });
   }
 
   private async append(transaction: Queryable, change: Change): Promise<void> {
@@ -128,47 +202,12 @@ export class Store {
        SELECT $1, (e ->> 'sequence')::bigint, e FROM jsonb_array_elements($2::jsonb) AS e`,
       [change.record.job.jobId, JSON.stringify(change.events.map((event) => JobEvent.toJSON(event)))],
     );
-    if (change.queued) await transaction.query('INSERT INTO outbox (job_id) VALUES ($1)', [change.record.job.jobId]);
   }
 
-  private async read(on: Queryable, jobId: string): Promise<Versioned> {
-    const [row] = await on.query(`SELECT ${columns} FROM jobs WHERE job_id = $1`, [jobId]);
+  private async read(jobId: string): Promise<Versioned> {
+    const [row] = await this.database.query(`SELECT ${columns} FROM ${source} WHERE job_id = $1`, [jobId]);
     if (!row) throw new SortieError('NOT_FOUND', `Job ${jobId} was not found.`);
     return toVersioned(row);
-  }
-
-  /**
-   * Keeps the lease of a running attempt and notes its progress. Not an event and not a revision: it must never make
-   * another writer decide again. Returns whether the end was asked for, or null when the lease is lost.
-   */
-  async heartbeat(
-    jobId: string,
-    attempt: number,
-    leaseExpires: Date,
-    progress: Progress | undefined,
-  ): Promise<{ cancelRequested: boolean } | null> {
-    const [row] = await this.database.query(
-      `UPDATE jobs SET lease_expires = $3, progress = COALESCE($4::jsonb, progress)
-       WHERE job_id = $1 AND lease_attempt = $2 AND state = $5 RETURNING cancel_requested`,
-      [jobId, attempt, leaseExpires, progress ? JSON.stringify(Progress.toJSON(progress)) : null, State.STATE_RUNNING],
-    );
-    return row ? { cancelRequested: row['cancel_requested'] as boolean } : null;
-  }
-
-  /** Notes that a worker is there, and forgets those that have not been heard of since `forget`. */
-  async noteWorker(worker: Worker, now: Date, forget: Date): Promise<void> {
-    await this.database.query(
-      `INSERT INTO workers (name, seen_time, document) VALUES ($1, $2, $3::jsonb)
-       ON CONFLICT (name) DO UPDATE SET seen_time = $2, document = $3::jsonb`,
-      [worker.name, now, JSON.stringify(Worker.toJSON({ ...worker, seenTime: now }))],
-    );
-    await this.database.query('DELETE FROM workers WHERE seen_time < $1', [forget]);
-  }
-
-  /** Workers heard of since `since`, by name. */
-  async workers(since: Date): Promise<Worker[]> {
-    const rows = await this.database.query('SELECT document FROM workers WHERE seen_time >= $1 ORDER BY name', [since]);
-    return rows.map((row) => Worker.fromJSON(row['document']));
   }
 
   /** Events with a higher number than `after`, in order, at most 500. */
@@ -182,78 +221,53 @@ export class Store {
 
   /** A page of jobs, newest first, and where it ended if there may be more. */
   async list(filter: ListFilter, size: number, after: Cursor | null): Promise<{ jobs: Job[]; next: Cursor | null }> {
+    // Conditions are left out rather than made true: each kind of list then finds the index that is in its order.
+    const parameters: unknown[] = [size + 1, maxPageBytes];
+    const conditions: string[] = [];
+    const where = (condition: (place: string) => string, value: unknown): void => {
+      parameters.push(value);
+      conditions.push(condition(`$${parameters.length}`));
+    };
+    if (filter.states.length > 0) where((place) => `state = ANY (${place}::int[])`, [...filter.states]);
+    if (filter.owner !== '') where((place) => `owner = ${place}`, filter.owner);
+    if (filter.serviceName !== '') where((place) => `service_name = ${place}`, filter.serviceName);
+    if (filter.createdAfter) where((place) => `create_time >= ${place}`, filter.createdAfter);
+    if (filter.createdBefore) where((place) => `create_time < ${place}`, filter.createdBefore);
+    if (after) {
+      parameters.push(after.createTime, after.jobId);
+      conditions.push(`(create_time, job_id) < ($${parameters.length - 1}::timestamptz, $${parameters.length}::text)`);
+    }
     const rows = await this.database.query(
-      `SELECT ${columns} FROM jobs
-       WHERE (cardinality($1::int[]) = 0 OR state = ANY ($1::int[]))
-         AND ($2 = '' OR owner = $2) AND ($3 = '' OR service_name = $3)
-         AND ($4::timestamptz IS NULL OR create_time >= $4) AND ($5::timestamptz IS NULL OR create_time < $5)
-         AND ($6::timestamptz IS NULL OR (create_time, job_id) < ($6::timestamptz, $7::text))
-       ORDER BY create_time DESC, job_id DESC LIMIT $8`,
-      [
-        [...filter.states],
-        filter.owner,
-        filter.serviceName,
-        filter.createdAfter ?? null,
-        filter.createdBefore ?? null,
-        after?.createTime ?? null,
-        after?.jobId ?? '',
-        size + 1,
-      ],
+      `SELECT * FROM (
+         SELECT page.*, sum(length(document::text)) OVER (ORDER BY create_time DESC, job_id DESC) AS bytes,
+           row_number() OVER (ORDER BY create_time DESC, job_id DESC) AS place, count(*) OVER () AS found
+         FROM (SELECT * FROM ${source} ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
+               ORDER BY create_time DESC, job_id DESC LIMIT $1) AS page
+       ) AS measured WHERE bytes <= $2 OR place = 1 ORDER BY place`,
+      parameters,
     );
     const page = rows.slice(0, size);
     const last = page.at(-1);
+    const more = last !== undefined && Number(last['found']) > page.length;
     return {
       jobs: page.map((row) => toVersioned(row).record.job),
-      next:
-        rows.length > size && last ? { createTime: last['created'] as string, jobId: last['job_id'] as string } : null,
+      next: more ? { createTime: last['created'] as string, jobId: last['job_id'] as string } : null,
     };
   }
 
-  /** Running jobs whose worker was not heard of in time. */
-  async expired(now: Date): Promise<string[]> {
-    const rows = await this.database.query('SELECT job_id FROM jobs WHERE state = $1 AND lease_expires < $2', [
-      State.STATE_RUNNING,
-      now,
-    ]);
-    return rows.map((row) => row['job_id'] as string);
-  }
-
-  /** Queued jobs that may be taken now. */
-  async waiting(now: Date): Promise<string[]> {
-    const rows = await this.database.query(
-      'SELECT job_id FROM jobs WHERE state = $1 AND queue_after <= $2 ORDER BY queue_after LIMIT 10000',
-      [State.STATE_QUEUED, now],
-    );
-    return rows.map((row) => row['job_id'] as string);
-  }
-
-  /**
-   * Gives what lies in the outbox to `send`, oldest first, and forgets it when `send` resolves. Several services do not
-   * get in each other's way. Returns how many there were.
-   */
-  async drainOutbox(send: (jobId: string) => Promise<void>): Promise<number> {
-    return this.database.transaction(async (transaction) => {
-      const rows = await transaction.query(
-        `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED)
-         RETURNING job_id`,
-      );
-      for (const row of rows) await send(row['job_id'] as string);
-      return rows.length;
-    });
-  }
-
-  /** How many jobs are queued and running, and since when the oldest has been waiting for a worker, if one is. */
-  async open(now: Date): Promise<{ queued: number; running: number; oldest: Date | null }> {
+  /** How many jobs are queued and running, and for how long the oldest has been waiting for a worker, seconds; 0 if none waits. */
+  async open(): Promise<{ queued: number; due: number; running: number; oldestSeconds: number }> {
     const [row] = await this.database.query(
       `SELECT count(*) FILTER (WHERE state = 1) AS queued, count(*) FILTER (WHERE state = 2) AS running,
-         min(queue_after) FILTER (WHERE state = 1 AND queue_after <= $1) AS oldest
+         count(*) FILTER (WHERE state = 1 AND queue_after <= clock_timestamp()) AS due,
+         COALESCE(extract(epoch FROM clock_timestamp() - min(queue_after) FILTER (WHERE state = 1 AND queue_after <= clock_timestamp())), 0)::float8 AS oldest
        FROM jobs WHERE state IN (1, 2)`,
-      [now],
     );
     return {
       queued: row?.['queued'] as number,
+      due: row?.['due'] as number,
       running: row?.['running'] as number,
-      oldest: row?.['oldest'] as Date | null,
+      oldestSeconds: row?.['oldest'] as number,
     };
   }
 
@@ -262,3 +276,6 @@ export class Store {
     await this.database.query('SELECT 1');
   }
 }
+
+/** The lease that was to be ended was renewed in this moment. */
+class LeaseRenewed extends Error {}

@@ -1,5 +1,5 @@
 // Several of each program side by side on one machine, on one PostgreSQL and one NATS.
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,6 +20,8 @@ const programs = {
 export type Kind = keyof typeof programs;
 
 /** One process, which may be told to go and started again at the same address. */
+const program = (path: string): string => fileURLToPath(new URL(`../../../../${path}`, import.meta.url));
+
 export class Member {
   private child: ChildProcess | null = null;
   private gone: Promise<void> = Promise.resolve();
@@ -39,7 +41,7 @@ export class Member {
 
   async start(): Promise<void> {
     const log = openSync(this.logPath, 'a');
-    const path = fileURLToPath(new URL(`../../../../${programs[this.kind]}`, import.meta.url));
+    const path = program(programs[this.kind]);
     const child = spawn(process.execPath, ['--enable-source-maps', path], {
       env: { ...process.env, NODE_ENV: 'production', SORTIE_METRICS_LISTEN: '127.0.0.1:0', ...this.environment },
       stdio: ['ignore', log, log, 'ipc'],
@@ -84,6 +86,10 @@ export async function startFleet(counts: Record<Kind, number>, environment: Node
   const data = dataDirectory(join(directory, 'data'));
   await prepare(data);
   const [nats, postgres] = await Promise.all([startNats(), startPostgres()]);
+  execFileSync(process.execPath, [program('services/job/dist/migrate-main.js')], {
+    env: { ...process.env, SORTIE_DATABASE: postgres.url },
+    stdio: 'pipe',
+  });
   const ports = (count: number): Promise<number[]> => Promise.all(Array.from({ length: count }, freePort));
   const [jobPorts, ingestPorts, gatewayPorts] = await Promise.all([
     ports(counts.job),

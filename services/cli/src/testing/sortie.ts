@@ -1,4 +1,5 @@
 // A whole Sortie for tests, started as `npm start` starts it, with an administrator signed in.
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,4 +46,11 @@ export async function publish(
   const fileIds: string[] = [];
   for (const file of [path, ...sidecars]) fileIds.push(await rest.upload(file, () => undefined));
   return rest.addLayer(service, 'Layer', fileIds, resolutions);
+}
+
+/** Where the files of a finished layer lie. */
+export function layerFolder({ data }: Pick<TestSortie, 'data'>, service: string, layerId = 0): string {
+  const folder = join(data.storage, 'layers', service.toLowerCase(), String(layerId));
+  const { output } = JSON.parse(readFileSync(join(folder, 'layer.json'), 'utf8')) as { output: string };
+  return join(folder, output);
 }

@@ -1,10 +1,10 @@
-// Saving To Storage: the data first, the manifest last; only with it the layer is there for anybody.
+// Saving To Storage: the data first, the manifest last; then the output is committed and becomes the layer.
 import { readdir } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { Layer, type Previews } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import type { Layer, Previews } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import type { Stored } from '@sortie/common/storage';
 import type { EngineResult } from '@sortie/native';
-import { layerPrefix, type Manifest } from '../catalogue.js';
+import { layerPrefix, outputName } from '../catalogue.js';
 import type { ProbedStream } from '../media/probe.js';
 import { gopSeconds, type StreamInfo } from '../plan.js';
 import type { Run } from '../run.js';
@@ -27,25 +27,41 @@ export interface Saved {
   sizeBytes: number;
 }
 
-const manifestName = 'manifest.json';
-
+/**
+ * All files are durable before the manifest is, the manifest before the output is committed, and only the committed output of a
+ * job becomes its layer: an attempt that was given up (a worker that stood still and goes on) can write to its own folder only.
+ */
 export async function save(run: Run, input: SaveInput): Promise<Saved> {
-  const { storage, directory, metrics } = run.parts;
+  const { catalogue, storage, directory, lease, metrics } = run.parts;
   const { serviceName, layerId } = run.inputs;
+  const output = outputName(lease.jobId, lease.attempt);
   const prefix = layerPrefix(serviceName, layerId);
-  // What an earlier attempt left; it never had a manifest, or it was this very job's.
-  await storage.deleteAll(prefix);
   const files: (Stored & { path: string })[] = [];
-  for (const path of await filesBelow(directory)) {
-    run.signal.throwIfAborted();
-    files.push({ path, ...(await storage.putFile(`${prefix}/${path}`, join(directory, path))) });
+  let sizeBytes = 0;
+  try {
+    for (const path of await filesBelow(directory)) {
+      run.signal.throwIfAborted();
+      files.push({ path, ...(await storage.putFile(`${prefix}/${output}/${path}`, join(directory, path))) });
+    }
+    await storage.sync(`${prefix}/${output}`);
+    sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+    const layer = { ...(await layerOf(run, input)), sizeBytes };
+    await catalogue.complete(serviceName, layerId, output, { version: 1, layer, files });
+  } catch (error) {
+    // A full disk gets its room back. Nothing was committed yet, so nobody reads this.
+    await storage.remove(prefix, output).catch(() => undefined);
+    throw error;
   }
-  const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  const layer = { ...layerOf(run, input), sizeBytes, paths: files.map((file) => file.path) };
-  const manifest: Omit<Manifest, 'layer'> & { layer: unknown } = { version: 1, layer: Layer.toJSON(layer), files };
-  await storage.put(`${prefix}/${manifestName}`, JSON.stringify(manifest));
+  await publish(run, await run.commit());
   metrics.stored.inc({ kind: 'layer' }, sizeBytes);
   return { files: files.length, sizeBytes };
+}
+
+/** Makes the output of a committed attempt the layer. */
+export async function publish(run: Run, attempt: number): Promise<void> {
+  const { catalogue, lease } = run.parts;
+  const { serviceName, layerId } = run.inputs;
+  await catalogue.publish(serviceName, layerId, outputName(lease.jobId, attempt));
 }
 
 async function filesBelow(directory: string): Promise<string[]> {
@@ -56,14 +72,16 @@ async function filesBelow(directory: string): Promise<string[]> {
     .sort();
 }
 
-function layerOf(run: Run, { source, info, made, tracks, telemetry, previews, abr }: SaveInput): Layer {
+async function layerOf(run: Run, input: SaveInput): Promise<Layer> {
+  const { source, info, made, tracks, telemetry, previews, abr } = input;
   const { serviceName, layerId, layerName } = run.inputs;
   const { jobId, owner } = run.parts.job;
+  const reservation = await run.parts.catalogue.reservation(serviceName, layerId);
   return {
     serviceName,
     layerId,
     name: layerName,
-    description: source.file.description,
+    description: reservation?.description ? reservation.description : source.file.description,
     owner,
     createTime: new Date(),
     jobId,

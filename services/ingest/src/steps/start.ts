@@ -7,6 +7,7 @@ import { sniffBytes } from '../media/sniff.js';
 import { splitInputs } from '../media/upload.js';
 import type { Run } from '../run.js';
 import type { Sidecar } from '../sidecar/row.js';
+import { freeBytesAt, minFreeBytes } from '../worker/admission.js';
 
 export interface Source {
   file: File;
@@ -20,7 +21,9 @@ export interface Source {
 
 /** Renditions of a source seldom take more room than this share of it, and never less than the floor. */
 const roomShare = 1.5;
-const roomFloor = 256 * 1024 * 1024;
+const roomFloor = minFreeBytes;
+/** Telemetry becomes packets with the names of their items, a table, tracks and cues. */
+const sidecarShare = 16;
 
 export async function start(run: Run): Promise<Source> {
   const { catalogue, storage } = run.parts;
@@ -38,22 +41,35 @@ export async function start(run: Run): Promise<Source> {
       `The upload ${file.fileId} is not in the storage as it came; upload it again.`,
     );
   }
-  const needed = Math.max(roomFloor, size * roomShare);
-  const { freeBytes } = await storage.room();
-  if (freeBytes < needed) {
-    throw new SortieError(
-      'DISK_FULL',
-      `The storage has ${freeBytes} bytes left; this ingest needs about ${Math.ceil(needed)}.`,
-    );
+  const sidecarBytes = sidecars.reduce((sum, sidecar) => sum + sidecar.sizeBytes, 0);
+  await reserveRoom(run, Math.ceil(Math.max(roomFloor, size * roomShare) + sidecarBytes * sidecarShare));
+  const { serviceName, layerId } = run.inputs;
+  if (!(await catalogue.reservation(serviceName, layerId))) {
+    throw new SortieError('NOT_FOUND', `Layer ${layerId} of ${serviceName} was never reserved.`);
   }
-  if (!(await catalogue.reservation(run.inputs.serviceName, run.inputs.layerId))) {
-    throw new SortieError('NOT_FOUND', `Layer ${run.inputs.layerId} of ${run.inputs.serviceName} was never reserved.`);
+  const published = await catalogue.pointer(serviceName, layerId);
+  if (published && published.layer.jobId !== run.parts.job.jobId) {
+    throw new SortieError('ALREADY_EXISTS', `Layer ${layerId} of ${serviceName} was made by another job already.`);
   }
   const path = await storage.localPath(key);
   const telemetry: Sidecar[] = [];
   for (const sidecar of sidecars)
     telemetry.push({ name: sidecar.fileName, path: await storage.localPath(sourceKey(sidecar)) });
   return { file, path, sidecars: telemetry, head: await readHead(path) };
+}
+
+/** Room is there beside what other running attempts have yet to fill, and is kept for this one. */
+async function reserveRoom(run: Run, neededBytes: number): Promise<void> {
+  const { storage, kept, directory } = run.parts;
+  const { freeBytes } = await storage.room();
+  const left = Math.min(freeBytes - kept.reservedElsewhere(), await freeBytesAt(directory));
+  if (left < neededBytes) {
+    throw new SortieError(
+      'DISK_FULL',
+      `The storage has room for ${Math.max(0, left)} bytes beside the jobs that run; this ingest needs about ${neededBytes}.`,
+    );
+  }
+  kept.reserve(neededBytes);
 }
 
 async function inputFile(run: Run, fileId: string): Promise<File> {

@@ -1,7 +1,8 @@
 // The worker process as a whole: takes jobs from the queue and carries each out under its lease.
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SortieError } from '@sortie/common/errors';
 import {
   JobServiceClient,
@@ -21,9 +22,12 @@ import { findGpus } from '../gpu/preflight.js';
 import { ingest } from '../pipeline.js';
 import { retrying, Run, StepError, type RunSettings } from '../run.js';
 import { storageMetrics, type StorageMetrics } from '../storage-metrics.js';
-import { startHeartbeat } from './heartbeat.js';
+import { whenUsable } from '../storage-check.js';
+import { Admission } from './admission.js';
+import { LeaseKeeper } from './lease-keeper.js';
 import { workerMetrics, type WorkerMetrics } from './metrics.js';
 import { reportWorker } from './report.js';
+import { makeAttemptDirectory, removeAttemptDirectory, sweepWorkDirectory } from './work-directory.js';
 
 export interface WorkerSettings {
   natsUrl: string;
@@ -34,22 +38,31 @@ export interface WorkerSettings {
   run: RunSettings;
   /** Jobs that this process works on at once. */
   jobs: number;
+  /** How long running jobs are finished after a signal to stop, before they are handed back. */
+  drainMs: number;
 }
 
 export interface WorkerProcess {
-  /** Hands running work back, so that another worker goes on at once. */
-  stop(): Promise<void>;
+  /**
+   * Takes no new work and finishes what runs. After the time to drain, or when `hurry` aborts, work is handed back, so that
+   * another worker goes on at once.
+   */
+  stop(hurry?: AbortSignal): Promise<void>;
 }
 
 /** Reason of an abort that hands the work back. */
 const handedBack = new SortieError('UNAVAILABLE', 'The worker is going away.');
 const queueWaitMs = 5_000;
 const pauseMs = 1_000;
+const sweepMs = 600_000;
+/** What a worker that has to go waits for a Job service to take its work back. */
+const handBackMs = 5_000;
 
 interface Parts {
   settings: WorkerSettings;
   name: string;
   jobs: JobServiceClient;
+  leases: LeaseKeeper;
   storage: Storage;
   catalogue: Catalogue;
   gpus: GpuPool;
@@ -64,6 +77,7 @@ export async function startWorker(
 ): Promise<WorkerProcess> {
   const name = `${hostname()}/${process.pid}`;
   const storage = await openStorage(settings.storage);
+  await whenUsable(storage, log);
   await mkdir(settings.workDirectory, { recursive: true });
   const jobs = new JobServiceClient(settings.jobAddress, clientCredentials(), clientOptions);
   const nats = new Nats(settings.natsUrl, `sortie-worker ${name}`);
@@ -76,10 +90,12 @@ export async function startWorker(
     health.watch({ name: 'job', needed: true, ask: () => askHealth(jobs) }),
   ]);
   health.start();
+  const leases = new LeaseKeeper({ jobAddress: settings.jobAddress, worker: name });
   const parts: Parts = {
     settings,
     name,
     jobs,
+    leases,
     storage,
     catalogue: new Catalogue(storage),
     gpus: new GpuPool(preflight.usable),
@@ -89,63 +105,97 @@ export async function startWorker(
     },
     log,
   };
-  const stopping = new AbortController();
-  const reporting = reportWorker(jobs, name, preflight, stopping.signal, log);
+  const admission = new Admission(storage, settings.workDirectory, () => leases.reserved, log);
+  const draining = new AbortController();
+  const handingBack = new AbortController();
+  const reporting = reportWorker(jobs, name, preflight, draining.signal, log);
+  const sweeping = sweepNowAndThen(parts, draining.signal);
   const working = new Set<Promise<void>>();
 
   const loop = (async () => {
-    while (!stopping.signal.aborted) {
+    while (!draining.signal.aborted) {
       if (working.size >= settings.jobs) {
         await Promise.race(working);
         continue;
       }
       try {
+        if (!(await admission.open())) {
+          await pause(pauseMs, draining.signal);
+          continue;
+        }
         const message = await nextWork(nats, queueWaitMs);
-        if (message && stopping.signal.aborted) message.nak();
+        if (message && draining.signal.aborted) message.nak();
         else if (message) {
-          const work: Promise<void> = handle(parts, message, stopping.signal).finally(() => working.delete(work));
+          const work: Promise<void> = handle(parts, message, handingBack.signal).finally(() => working.delete(work));
           working.add(work);
         }
       } catch (error) {
-        if (stopping.signal.aborted) break;
+        if (draining.signal.aborted) break;
         log.debug({ err: error }, 'the work queue does not answer');
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        await pause(pauseMs, draining.signal);
       }
     }
   })();
   log.info({ worker: name }, 'worker is up');
 
   return {
-    stop: async () => {
+    stop: async (hurry) => {
       health.stop();
-      stopping.abort(handedBack);
-      await Promise.all(working);
-      await reporting;
+      draining.abort();
+      const handBack = (): void => handingBack.abort(handedBack);
+      const limit = setTimeout(handBack, settings.drainMs);
+      if (hurry?.aborted) handBack();
+      else hurry?.addEventListener('abort', handBack, { once: true });
+      if (working.size > 0) log.info({ jobs: working.size, drainMs: settings.drainMs }, 'running jobs are finished');
+      // A message that comes in this moment is given back by the loop.
+      while (working.size > 0) await Promise.all(working);
+      clearTimeout(limit);
+      await Promise.all([reporting, sweeping]);
       // A waiting pull ends with the connection.
       await nats.close();
       await loop;
+      await leases.stop();
       jobs.close();
     },
   };
 }
 
+/** Resolves after a while, or when the signal aborts. */
+const pause = (milliseconds: number, signal: AbortSignal): Promise<unknown> =>
+  sleep(milliseconds, undefined, { signal }).catch(() => undefined);
+
+async function sweepNowAndThen({ settings, jobs, log }: Parts, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await sweepWorkDirectory(settings.workDirectory, jobs, log).catch((error: unknown) => {
+      log.debug({ err: error }, 'the work directory could not be swept; that is tried again');
+    });
+    await pause(sweepMs, signal);
+  }
+}
+
 /** One message of the queue: a job that may want a worker. */
-async function handle(parts: Parts, message: JsMsg, stopping: AbortSignal): Promise<void> {
-  const { jobId } = readWork(message);
+async function handle(parts: Parts, message: JsMsg, handingBack: AbortSignal): Promise<void> {
+  const jobId = readWork(message);
+  if (jobId === null) {
+    // Given back it would come again, to every worker in turn.
+    parts.log.error({ subject: message.subject, bytes: message.data.length }, 'a message in the work queue cannot be read; it is set aside'); // prettier-ignore
+    message.term('it cannot be read');
+    return;
+  }
   const log = parts.log.child({ job: jobId });
   parts.metrics.running.inc();
   const alive = setInterval(() => message.working(), ackWaitMs / 3);
   try {
-    const attempt = await take(parts, jobId);
+    const attempt = await take(parts, jobId, handingBack);
     if (!attempt) {
       message.ack();
       return;
     }
-    const outcome = await carryOut(parts, attempt, stopping, log.child({ attempt: attempt.lease?.attempt }));
+    const outcome = await carryOut(parts, attempt, handingBack, log.child({ attempt: attempt.lease?.attempt }));
     if (outcome === Outcome.OUTCOME_HANDED_BACK) message.nak();
     else message.ack();
   } catch (error) {
-    log.warn({ err: error }, 'the attempt could not be told about; the job is queued again when its lease ends');
+    log.warn({ err: error }, 'the attempt could not be reported; the job is queued again when its lease ends');
     message.nak(pauseMs);
   } finally {
     parts.metrics.running.dec();
@@ -154,9 +204,15 @@ async function handle(parts: Parts, message: JsMsg, stopping: AbortSignal): Prom
 }
 
 /** Null when the job needs nobody any more, or has somebody. */
-async function take({ jobs, name }: Parts, jobId: string): Promise<StartAttemptResponse | null> {
+async function take(
+  { jobs, name }: Parts,
+  jobId: string,
+  handingBack: AbortSignal,
+): Promise<StartAttemptResponse | null> {
+  // Asked again when the answer was lost, the same request gives the same attempt.
+  const request = { jobId, worker: name, requestId: randomUUID() };
   try {
-    return await call(jobs.startAttempt.bind(jobs), { jobId, worker: name });
+    return await retrying(handingBack, () => call(jobs.startAttempt.bind(jobs), request));
   } catch (error) {
     const { code } = SortieError.from(error);
     if (code === 'JOB_ENDED' || code === 'JOB_NOT_QUEUED' || code === 'NOT_FOUND') return null;
@@ -164,52 +220,71 @@ async function take({ jobs, name }: Parts, jobId: string): Promise<StartAttemptR
   }
 }
 
+const isLost = (signal: AbortSignal): boolean =>
+  signal.reason instanceof SortieError && signal.reason.code === 'LEASE_LOST';
+
+/** Works on the job and reports the end of the attempt, whatever became of it. */
 async function carryOut(
-  { settings, jobs, storage, catalogue, gpus, metrics }: Parts,
-  { lease, leaseDuration, job }: StartAttemptResponse,
-  stopping: AbortSignal,
+  parts: Parts,
+  { lease, job }: StartAttemptResponse,
+  handingBack: AbortSignal,
   log: Logger,
 ): Promise<Outcome> {
   if (!lease || !job) throw new SortieError('INTERNAL', 'The attempt came without its job.');
+  const { settings, jobs, leases, storage, catalogue, gpus, metrics } = parts;
   const ending = new AbortController();
-  const leaseMs = (leaseDuration?.seconds ?? 0) * 1000 + (leaseDuration?.nanos ?? 0) / 1e6;
-  const heartbeat = startHeartbeat(settings.jobAddress, lease, leaseMs, (reason) => ending.abort(reason));
-  const signal = AbortSignal.any([ending.signal, stopping]);
-  const directory = join(settings.workDirectory, `${lease.jobId}-${lease.attempt}`);
+  const lost = new AbortController();
+  const kept = leases.keep(lease, (reason) => {
+    if (reason.code === 'LEASE_LOST') lost.abort(reason);
+    ending.abort(reason);
+  });
+  const signal = AbortSignal.any([ending.signal, handingBack]);
+  let directory: string | null = null;
   log.info('attempt begins');
-  let outcome = Outcome.OUTCOME_SUCCEEDED;
-  let error: JobError | undefined;
   try {
-    await mkdir(directory, { recursive: true });
-    const run = new Run({
-      job,
-      lease,
-      jobs,
-      heartbeat,
-      storage,
-      catalogue,
-      metrics,
-      directory,
-      settings: settings.run,
-      gpus,
-      signal,
-      log,
-    });
-    await ingest(run);
-  } catch (thrown) {
-    ({ outcome, error } = outcomeOf(thrown, signal, log));
+    let end: { outcome: Outcome; error: JobError | undefined } = {
+      outcome: Outcome.OUTCOME_SUCCEEDED,
+      error: undefined,
+    };
+    try {
+      directory = await makeAttemptDirectory(settings.workDirectory, lease.jobId, lease.attempt);
+      const run = new Run({ job, lease, jobs, kept, storage, catalogue, metrics, directory, settings: settings.run, gpus, signal, lost: lost.signal, log }); // prettier-ignore
+      await ingest(run);
+    } catch (thrown) {
+      end = outcomeOf(thrown, signal, log);
+    }
+    metrics.attempts.inc({ outcome: Outcome[end.outcome].slice('OUTCOME_'.length).toLowerCase() });
+    if (isLost(lost.signal)) return end.outcome;
+    await finish(jobs, lease, end, lost.signal, handingBack);
+    log.info({ outcome: Outcome[end.outcome], error: end.error?.code }, 'attempt ended');
+    return end.outcome;
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    kept.release();
+    if (directory !== null) await removeAttemptDirectory(directory, log);
   }
-  metrics.attempts.inc({ outcome: Outcome[outcome].slice('OUTCOME_'.length).toLowerCase() });
+}
+
+/** The Job service is waited for; by a worker that has to go, not for long. */
+async function finish(
+  jobs: JobServiceClient,
+  lease: StartAttemptResponse['lease'],
+  end: { outcome: Outcome; error: JobError | undefined },
+  lost: AbortSignal,
+  handingBack: AbortSignal,
+): Promise<void> {
+  const late = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const hurry = (): void => {
+    timer = setTimeout(() => late.abort(handedBack), handBackMs);
+  };
+  if (handingBack.aborted) hurry();
+  else handingBack.addEventListener('abort', hurry, { once: true });
   try {
-    if (signal.reason instanceof SortieError && signal.reason.code === 'LEASE_LOST') return outcome;
-    await retrying(ending.signal, () => call(jobs.finishAttempt.bind(jobs), { lease, outcome, error }));
+    await retrying(AbortSignal.any([lost, late.signal]), () => call(jobs.finishAttempt.bind(jobs), { lease, ...end }));
   } finally {
-    await heartbeat.stop();
+    clearTimeout(timer);
+    handingBack.removeEventListener('abort', hurry);
   }
-  log.info({ outcome: Outcome[outcome], error: error?.code }, 'attempt ended');
-  return outcome;
 }
 
 /** What an attempt came to, from what it threw. */

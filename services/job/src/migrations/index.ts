@@ -1,9 +1,13 @@
-import type { Migration } from '@sortie/common/database';
+import { statementsOf, type Migration } from '@sortie/common/migrate';
 import { sql as book } from './0001_book.js';
 import { sql as workers } from './0002_workers.js';
+import { statements as leases } from './0003_leases.js';
+import { statements as indexes } from './0004_indexes.js';
 
-/** In order; what has landed is never changed. */
+/** In order; what has landed is never changed, and each works beside the programs of the version before. */
 export const migrations: readonly Migration[] = [
-  { name: '0001_book', sql: book },
-  { name: '0002_workers', sql: workers },
+  { name: '0001_book', statements: statementsOf(book) },
+  { name: '0002_workers', statements: statementsOf(workers) },
+  { name: '0003_leases', statements: leases },
+  { name: '0004_indexes', statements: indexes, concurrently: true },
 ];

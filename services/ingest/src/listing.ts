@@ -1,0 +1,88 @@
+// Services and their layers in pages, which end by their bytes, too: an answer must stay below gRPC's 4 MiB.
+import { SortieError } from '@sortie/common/errors';
+import {
+  Service,
+  type GetServiceRequest,
+  type GetServiceResponse,
+  type Layer,
+  type ListServicesRequest,
+  type ListServicesResponse,
+} from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import { maxLength } from '@sortie/common/text';
+import type { Catalogue } from './catalogue.js';
+
+const defaultServices = 100;
+const maxServices = 1000;
+const maxLayers = 1000;
+const maxPageBytes = 1024 * 1024;
+/** A layer's own fields in a list, besides its texts. */
+const layerBytes = 200;
+
+function sizeOf(pageSize: number, usual: number, max: number): number {
+  if (pageSize < 0) throw SortieError.field('page_size', 'must not be negative');
+  return Math.min(pageSize === 0 ? usual : pageSize, max);
+}
+
+const writeToken = (after: string | number): string => Buffer.from(String(after)).toString('base64url');
+
+/** What `writeToken` made of something of this form; throws INVALID_ARGUMENT for all else. */
+function readToken(token: string, form: RegExp): string | null {
+  if (token === '') return null;
+  const after = token.length <= 2 * maxLength.serviceName ? Buffer.from(token, 'base64url').toString() : '';
+  if (form.test(after) && writeToken(after) === token) return after;
+  throw SortieError.field('page_token', 'is not from an answer to the same request');
+}
+
+/** Roughly the bytes of a layer in an answer; never too few. */
+const weight = (layer: Layer): number =>
+  layerBytes +
+  4 * (layer.name.length + layer.description.length + layer.sourceFileName.length + layer.owner.length + layer.serviceName.length); // prettier-ignore
+
+/** As many of the layers as fit. */
+function fitting(layers: readonly Layer[], bytes: number): Layer[] {
+  let left = bytes;
+  const count = layers.findIndex((layer) => (left -= weight(layer)) < 0);
+  return layers.slice(0, count < 0 ? layers.length : Math.max(1, count));
+}
+
+export async function getService(catalogue: Catalogue, request: GetServiceRequest): Promise<GetServiceResponse> {
+  const size = sizeOf(request.pageSize, maxLayers, maxLayers);
+  const after = readToken(request.pageToken, /^\d{1,10}$/);
+  const service = await catalogue.service(request.serviceName);
+  const ids = await catalogue.reservedIds(service.serviceName);
+  service.lastReservedId = ids.at(-1);
+  const rest = after === null ? ids : ids.filter((id) => id > Number(after));
+  const page = await catalogue.summariesOf(service.serviceName, rest.slice(0, size));
+  service.layers = fitting(page, maxPageBytes);
+  const cut = service.layers.length < page.length;
+  const last = cut ? service.layers.at(-1)?.layerId : rest[size - 1];
+  const more = cut || rest.length > size;
+  return { service, nextPageToken: more && last !== undefined ? writeToken(last) : '' };
+}
+
+/** Each service comes with the first of its layers. */
+export async function listServices(catalogue: Catalogue, request: ListServicesRequest): Promise<ListServicesResponse> {
+  const size = sizeOf(request.pageSize, defaultServices, maxServices);
+  const after = readToken(request.pageToken, /^[a-z0-9_]{1,120}$/) ?? '';
+  const keys = await catalogue.serviceKeys();
+  const rest = keys.filter((key) => key > after);
+  const services: Service[] = [];
+  let left = maxPageBytes;
+  let last = '';
+  for (const key of rest.slice(0, size)) {
+    // A creation that failed leaves a folder at most.
+    const service = await catalogue.serviceOf(key);
+    if (service) {
+      const ids = await catalogue.reservedIds(key);
+      service.lastReservedId = ids.at(-1);
+      service.layers = fitting(await catalogue.summariesOf(key, ids.slice(0, maxLayers)), maxPageBytes / 2);
+      const bytes = Service.encode(service).finish().length;
+      if (services.length > 0 && bytes > left) break;
+      left -= bytes;
+      services.push(service);
+    }
+    last = key;
+  }
+  const more = last !== rest.at(-1) && rest.length > 0;
+  return { services, nextPageToken: more ? writeToken(last) : '', totalSize: keys.length };
+}
