@@ -1,6 +1,5 @@
 // Jobs as the gateway reads them: requests for the same job at the same moment share one call, and a job that has ended
 // never changes again, so it is asked for once.
-import type { ClientReadableStream } from '@grpc/grpc-js';
 import {
   State,
   type CancelJobRequest,
@@ -13,6 +12,7 @@ import {
 } from '@sortie/common/gen/sortie/job/v1/job';
 import { SortieError } from '@sortie/common/errors';
 import { call } from '@sortie/common/grpc';
+import { readStream, resuming } from '@sortie/common/grpc-stream';
 
 const endedStates: readonly State[] = [State.STATE_SUCCEEDED, State.STATE_FAILED, State.STATE_CANCELLED];
 const remembered = 1_000;
@@ -57,7 +57,13 @@ export class Jobs {
     await call(this.client.cancelJob.bind(this.client), request);
   }
 
-  watch(jobId: string, afterEvent: number): ClientReadableStream<WatchJobResponse> {
-    return this.client.watchJob({ jobId, afterEvent });
+  /** Events behind a number, and progress, until the job has ended; a Job service that goes is waited for. */
+  watch(jobId: string, after: number, signal: AbortSignal): AsyncGenerator<WatchJobResponse, void, undefined> {
+    return resuming({
+      start: (afterEvent, until) => readStream(() => this.client.watchJob({ jobId, afterEvent }), until),
+      sequenceOf: ({ update }) => (update?.$case === 'event' ? update.value.sequence : undefined),
+      after,
+      signal,
+    });
   }
 }

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { basename } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { randomUUID } from 'node:crypto';
 
@@ -118,15 +119,9 @@ export class Rest {
     const answer = new Promise<unknown>((resolve, reject) => {
       request.on('error', reject);
       request.on('response', (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('end', () => {
-          try {
-            resolve(JSON.parse(Buffer.concat(chunks).toString()));
-          } catch (error) {
-            reject(error instanceof Error ? error : new Error(String(error)));
-          }
-        });
+        textOf(response)
+          .then((text) => JSON.parse(text) as unknown)
+          .then(resolve, reject);
       });
     });
     let sent = 0;

@@ -1,7 +1,6 @@
 // JobService over gRPC: checks requests, lets the state machine decide, writes the book, rings the bell.
-import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { Logger } from '@sortie/common/log';
-import { SortieError, toGrpc } from '@sortie/common/errors';
+import { SortieError } from '@sortie/common/errors';
 import {
   JobType,
   State,
@@ -9,11 +8,11 @@ import {
   type JobServiceServer,
   type Lease,
   type ListJobsRequest,
-  type Progress,
   type WatchJobRequest,
   type WatchJobResponse,
 } from '@sortie/common/gen/sortie/job/v1/job';
-import { logInternal, unary } from '@sortie/common/grpc';
+import { unary } from '@sortie/common/grpc';
+import { serverStream } from '@sortie/common/grpc-stream';
 import { isFileId, isJobId, newJobId } from '@sortie/common/ids';
 import { listenChanged, ringChanged, type Nats } from '@sortie/common/nats';
 import { cancel, checkLease, create, finishAttempt, isEnded, reportStep, startAttempt, type Policy } from './job.js';
@@ -104,15 +103,7 @@ export function newJobServer({ store, outbox, nats, policy, log }: JobServerPart
       return { jobs, nextPageToken: next ? writePageToken(next, filter) : '' };
     }),
 
-    watchJob: (call) => {
-      watch(call, store, nats).then(
-        () => call.end(),
-        (thrown: unknown) => {
-          logInternal(log, call.getPath(), thrown);
-          call.emit('error', toGrpc(thrown));
-        },
-      );
-    },
+    watchJob: serverStream(log, (request, signal) => watch(request, signal, store, nats)),
 
     cancelJob: unary(log, async ({ jobId, user }) => {
       const job = await store.update(validJobId(jobId), (record) => cancel(record, user, new Date()));
@@ -176,14 +167,15 @@ export function newJobServer({ store, outbox, nats, policy, log }: JobServerPart
   };
 }
 
-/** Sends all events after the asked one, then live ones, and progress in between, until the job has ended or the caller left. */
-async function watch(
-  call: ServerWritableStream<WatchJobRequest, WatchJobResponse>,
+/** All events after the asked one, then live ones, and progress in between, until the job has ended or the caller left. */
+async function* watch(
+  request: WatchJobRequest,
+  signal: AbortSignal,
   store: Store,
   nats: Nats,
-): Promise<void> {
-  const jobId = validJobId(call.request.jobId);
-  let after = call.request.afterEvent;
+): AsyncGenerator<WatchJobResponse, void, undefined> {
+  const jobId = validJobId(request.jobId);
+  let after = request.afterEvent;
   let lastProgress = '';
   let wake = (): void => undefined;
   let rung = false;
@@ -192,7 +184,7 @@ async function watch(
     wake();
   };
   const stopListening = listenChanged(nats, jobId, ring);
-  call.on('cancelled', ring);
+  signal.addEventListener('abort', ring);
   try {
     for (;;) {
       rung = false;
@@ -201,13 +193,15 @@ async function watch(
       for (;;) {
         const events = await store.events(jobId, after);
         for (const event of events) {
-          await send(call, { update: { $case: 'event', value: event } });
+          yield { update: { $case: 'event', value: event } };
           after = event.sequence;
         }
-        if (events.length === 0 || call.cancelled) break;
+        if (events.length === 0 || signal.aborted) break;
       }
-      if (call.cancelled || isEnded(job.state)) return;
-      lastProgress = await sendProgress(call, job.progress, lastProgress);
+      if (signal.aborted || isEnded(job.state)) return;
+      const progress = JSON.stringify(job.progress ?? '');
+      if (job.progress && progress !== lastProgress) yield { update: { $case: 'progress', value: job.progress } };
+      lastProgress = progress;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, lookMs);
         wake = () => {
@@ -221,25 +215,3 @@ async function watch(
     stopListening();
   }
 }
-
-async function sendProgress(
-  call: ServerWritableStream<WatchJobRequest, WatchJobResponse>,
-  progress: Progress | undefined,
-  last: string,
-): Promise<string> {
-  const text = JSON.stringify(progress ?? '');
-  if (progress && text !== last) await send(call, { update: { $case: 'progress', value: progress } });
-  return text;
-}
-
-/** Waits while the caller does not read. */
-const send = async (
-  call: ServerWritableStream<WatchJobRequest, WatchJobResponse>,
-  message: WatchJobResponse,
-): Promise<void> => {
-  if (call.cancelled || call.write(message)) return;
-  await new Promise<void>((resolve) => {
-    call.once('drain', resolve);
-    call.once('cancelled', resolve);
-  });
-};
