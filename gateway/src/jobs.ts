@@ -11,7 +11,7 @@ import {
   type Worker,
 } from '@sortie/common/gen/sortie/job/v1/job';
 import { SortieError } from '@sortie/common/errors';
-import { call } from '@sortie/common/grpc';
+import { call, read } from '@sortie/common/grpc';
 import { readStream, resuming } from '@sortie/common/grpc-stream';
 
 const endedStates: readonly State[] = [State.STATE_SUCCEEDED, State.STATE_FAILED, State.STATE_CANCELLED];
@@ -35,7 +35,7 @@ export class Jobs {
   }
 
   private async fetch(jobId: string): Promise<Job> {
-    const { job } = await call(this.client.getJob.bind(this.client), { jobId });
+    const { job } = await read(this.client.getJob.bind(this.client), { jobId });
     if (!job) throw new SortieError('NOT_FOUND', `Job ${jobId} was not found.`);
     if (endedStates.includes(job.state)) {
       const [oldest] = this.ended.keys();
@@ -46,11 +46,11 @@ export class Jobs {
   }
 
   list(request: ListJobsRequest): Promise<ListJobsResponse> {
-    return call(this.client.listJobs.bind(this.client), request);
+    return read(this.client.listJobs.bind(this.client), request);
   }
 
   async workers(): Promise<Worker[]> {
-    return (await call(this.client.listWorkers.bind(this.client), {})).workers;
+    return (await read(this.client.listWorkers.bind(this.client), {})).workers;
   }
 
   async cancel(request: CancelJobRequest): Promise<void> {
@@ -60,7 +60,7 @@ export class Jobs {
   /** Events behind a number, and progress, until the job has ended; a Job service that goes is waited for. */
   watch(jobId: string, after: number, signal: AbortSignal): AsyncGenerator<WatchJobResponse, void, undefined> {
     return resuming({
-      start: (afterEvent, until) => readStream(() => this.client.watchJob({ jobId, afterEvent }), until),
+      start: (afterEvent, until) => readStream(() => this.client.watchJob({ jobId, afterEvent }), { signal: until }),
       sequenceOf: ({ update }) => (update?.$case === 'event' ? update.value.sequence : undefined),
       after,
       signal,

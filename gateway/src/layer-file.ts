@@ -9,13 +9,17 @@ import type {
 } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { readStream } from '@sortie/common/grpc-stream';
 
+/** A storage that takes longer for a piece of a file hangs. */
+const stallMs = 30_000;
+
 export interface LayerFile {
   info: LayerFileInfo;
   data: Readable;
 }
 
-export async function readLayerFile(ingest: IngestServiceClient, request: ReadLayerFileRequest): Promise<LayerFile> {
-  const messages = readStream(() => ingest.readLayerFile(request));
+/** `transfers` is a client without pings, see transferOptions. */
+export async function readLayerFile(transfers: IngestServiceClient, request: ReadLayerFileRequest): Promise<LayerFile> {
+  const messages = readStream(() => transfers.readLayerFile(request), { stallMs });
   const first = await messages.next();
   if (first.done === true || first.value.part?.$case !== 'info') {
     await messages.return();

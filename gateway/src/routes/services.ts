@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
-import { call } from '@sortie/common/grpc';
+import { call, read } from '@sortie/common/grpc';
 import { RestError } from '../arcgis/errors.js';
 import { serviceDocument, serviceSummary } from '../arcgis/layer.js';
 import { publisherOf, userOf } from '../auth.js';
@@ -116,7 +116,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
       const serviceName = requiredParameter(parametersOf(request), 'serviceName');
       let available = false;
       try {
-        await call(ingest.getService.bind(ingest), { serviceName });
+        await read(ingest.getService.bind(ingest), { serviceName });
       } catch (error) {
         if (!(error instanceof SortieError) || error.code !== 'NOT_FOUND') throw error;
         available = true;
@@ -163,7 +163,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
     handler: (request, reply) =>
       respond(context, request, reply, async () => {
         userOf(request, tokens);
-        const { service } = await call(ingest.getService.bind(ingest), { serviceName: request.params.service });
+        const { service } = await read(ingest.getService.bind(ingest), { serviceName: request.params.service });
         if (!service) throw new SortieError('NOT_FOUND', 'The service was not found.');
         const path = `/rest/services/${service.serviceName}/VideoServer`;
         const url = `${baseUrl(context, request)}${path}`;
@@ -197,7 +197,7 @@ async function pageOfServices({ ingest }: Context, start: number, num: number) {
   let skip = start - 1;
   for (;;) {
     const pageSize = Math.min(1000, skip > 0 ? skip : num);
-    const page = await call(ingest.listServices.bind(ingest), { pageSize, pageToken });
+    const page = await read(ingest.listServices.bind(ingest), { pageSize, pageToken });
     if (skip === 0) return { services: page.services, total: page.totalSize };
     if (page.nextPageToken === '') return { services: [], total: page.totalSize };
     skip -= page.services.length;

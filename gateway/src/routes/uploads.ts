@@ -17,6 +17,8 @@ import { html } from '../pages/html.js';
 import { respond, tokenQuery } from '../respond.js';
 
 const longestField = 4_096;
+/** An Ingest API that takes nothing for so long hangs, or its storage does. */
+const stallMs = 60_000;
 
 export function uploadRoutes(app: FastifyInstance, context: Context): void {
   const { root } = context;
@@ -126,8 +128,10 @@ async function store(
 
 /** Hands the bytes on as fast as the Ingest service takes them. */
 async function sendFile(context: Context, part: MultipartFile, header: UploadHeader): Promise<File> {
-  const { ingest } = context;
-  const upload = writeStream<UploadFileRequest, UploadFileResponse>((callback) => ingest.uploadFile(callback));
+  const { transfers } = context;
+  const upload = writeStream<UploadFileRequest, UploadFileResponse>((callback) => transfers.uploadFile(callback), {
+    stallMs,
+  });
   try {
     let wanted = await upload.write({ part: { $case: 'header', value: header } });
     let sizeBytes = 0;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { clientCredentials } from '@sortie/common/grpc';
+import { clientCredentials, transferOptions } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
 import { openStorage, type Storage } from '@sortie/common/storage';
 import { startNats } from '@sortie/common/testing/nats';
@@ -51,11 +51,13 @@ export async function startSite(): Promise<Site> {
   const tokens = new Tokens(randomBytes(32));
   const jobs = new JobServiceClient(`127.0.0.1:${job.port}`, clientCredentials());
   const ingest = new IngestServiceClient(`127.0.0.1:${api.port}`, clientCredentials());
+  const transfers = new IngestServiceClient(`127.0.0.1:${api.port}`, clientCredentials(), transferOptions);
   const users = new Users(usersFile);
   const app = await newApp(
     {
       jobs: new Jobs(jobs),
       ingest,
+      transfers,
       users,
       tokens,
       root: '/arcgis',
@@ -82,6 +84,7 @@ export async function startSite(): Promise<Site> {
       await app.close();
       jobs.close();
       ingest.close();
+      transfers.close();
       await api.stop();
       await job.stop();
       await nats.stop();

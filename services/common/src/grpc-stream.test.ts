@@ -68,7 +68,7 @@ const numbered = (number: number, padding = 0): ReadLayerFileResponse => ({
 const numberOf = ({ part }: ReadLayerFileResponse): number =>
   part?.$case === 'data' ? parseInt(Buffer.from(part.value.subarray(0, 12)).toString(), 10) : -1;
 const readFrom = (client: IngestServiceClient, signal?: AbortSignal, offset = 0): AsyncGenerator<ReadLayerFileResponse> =>
-  readStream(() => client.readLayerFile(asked(offset)), signal); // prettier-ignore
+  readStream(() => client.readLayerFile(asked(offset)), { signal }); // prettier-ignore
 
 /** What came, and the code of the error that ended it; empty when it ended well. */
 async function all(stream: AsyncIterable<ReadLayerFileResponse>): Promise<[number[], string]> {

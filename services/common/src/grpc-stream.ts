@@ -1,7 +1,7 @@
 // Streams of gRPC as async iterables. grpc-js tells the end of a stream by several events (`end`, `error`, `cancelled`,
 // `status`), in orders that differ by what went wrong; here is the only place that listens to them, so that nothing is
 // written after an end, and nothing ends twice.
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout as wait } from 'node:timers/promises';
 import type {
   ClientReadableStream,
   ClientWritableStream,
@@ -97,13 +97,23 @@ export const clientStream =
     );
   };
 
+export interface StreamLimits {
+  /** Ends the stream with CANCELLED. */
+  signal?: AbortSignal | undefined;
+  /** Ends it with UNAVAILABLE when the server is waited for for so long: that is a server which hangs. */
+  stallMs?: number | undefined;
+}
+
+const stalled = (): SortieError =>
+  new SortieError('UNAVAILABLE', 'A service behind this one stopped in the middle; try again.');
+
 /**
  * The messages of a server-streaming call, no faster than they are read. Ends when the server has said all, throws a
- * SortieError for any other status, and cancels the call when it is left early or `signal` aborts (then CANCELLED).
+ * SortieError for any other status, and cancels the call when it is left early.
  */
 export async function* readStream<T>(
   start: () => ClientReadableStream<T>,
-  signal?: AbortSignal,
+  { signal, stallMs }: StreamLimits = {},
 ): AsyncGenerator<T, void, undefined> {
   if (signal?.aborted === true) throw callerLeft();
   const call = start();
@@ -111,11 +121,26 @@ export async function* readStream<T>(
   call.on('error', () => undefined);
   const cancel = (): void => call.cancel();
   signal?.addEventListener('abort', cancel, { once: true });
+  let stall: NodeJS.Timeout | undefined;
+  let hangs = false;
+  const watchForStall = (): void => {
+    if (stallMs === undefined) return;
+    stall = setTimeout(() => {
+      hangs = true;
+      call.cancel();
+    }, stallMs);
+  };
   try {
-    for await (const message of call as AsyncIterable<T>) yield message;
+    watchForStall();
+    for await (const message of call as AsyncIterable<T>) {
+      clearTimeout(stall);
+      yield message;
+      watchForStall();
+    }
   } catch (error) {
-    throw SortieError.from(error);
+    throw hangs ? stalled() : SortieError.from(error);
   } finally {
+    clearTimeout(stall);
     signal?.removeEventListener('abort', cancel);
     call.cancel();
   }
@@ -135,15 +160,17 @@ export interface WriteStream<Request, Response> {
 
 export function writeStream<Request, Response>(
   start: (callback: (error: ServiceError | null, response: Response) => void) => ClientWritableStream<Request>,
+  { stallMs }: Pick<StreamLimits, 'stallMs'> = {},
 ): WriteStream<Request, Response> {
   let answered = false;
+  let hangs = false;
   let wake = (): void => undefined;
   let settle: (error: ServiceError | null, response: Response) => void = () => undefined;
   const answer = new Promise<Response>((resolve, reject) => {
     settle = (error, response) => {
       answered = true;
       wake();
-      if (error) reject(SortieError.from(error));
+      if (error) reject(hangs ? stalled() : SortieError.from(error));
       else resolve(response);
     };
   });
@@ -151,17 +178,28 @@ export function writeStream<Request, Response>(
   const call = start((error, response) => settle(error, response));
   call.on('error', () => undefined);
   call.on('drain', () => wake());
+
+  const drain = async (): Promise<void> => {
+    const stall =
+      stallMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            hangs = true;
+            call.cancel();
+          }, stallMs);
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      // The answer may have come while the message was written.
+      if (answered) resolve();
+    });
+    clearTimeout(stall);
+  };
+
   return {
     answer,
     async write(message) {
       if (answered) return false;
-      if (!call.write(message)) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          // The answer may have come while the message was written.
-          if (answered) resolve();
-        });
-      }
+      if (!call.write(message)) await drain();
       return !answered;
     },
     finish: () => {
@@ -212,7 +250,7 @@ export async function* resuming<T>(options: Resuming<T>): AsyncGenerator<T, void
       if (!mayPass(error)) throw error;
       onBreak?.(error);
     }
-    await setTimeout(waitMs, undefined, { signal }).catch(() => undefined);
+    await wait(waitMs, undefined, { signal }).catch(() => undefined);
     waitMs = Math.min(2 * waitMs, longestWaitMs);
   }
 }

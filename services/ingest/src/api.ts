@@ -15,6 +15,8 @@ export interface IngestApiSettings {
   storage: string;
   jobAddress: string;
   maxUploadBytes: number;
+  /** After so long a client's connection is renewed. */
+  maxConnectionAgeSeconds?: number;
 }
 
 export interface IngestApi {
@@ -33,7 +35,7 @@ export async function startIngestApi(
   const { health, registry } = vitals;
   const storage = await openStorage(settings.storage);
   const jobs = new JobServiceClient(settings.jobAddress, clientCredentials(), clientOptions);
-  const server = newServer(vitals);
+  const server = newServer(vitals, settings.maxConnectionAgeSeconds);
   const { maxUploadBytes } = settings;
   const catalogue = new Catalogue(storage);
   const { stored } = storageMetrics(registry, storage);

@@ -23,6 +23,8 @@ export interface JobServiceSettings {
   /** Servers of the NATS cluster that hold a copy of the queue each. */
   natsReplicas?: number;
   policy?: Policy;
+  /** After so long a client's connection is renewed. */
+  maxConnectionAgeSeconds?: number;
 }
 
 export interface JobService {
@@ -69,7 +71,7 @@ export async function startJobService(
   const reconciler = startReconciler({ store, nats, outbox, policy, log, queue }, (jobId, lastSequence) =>
     ringChanged(nats, jobId, lastSequence),
   );
-  const server = newServer(vitals);
+  const server = newServer(vitals, settings.maxConnectionAgeSeconds);
   server.addService(JobServiceService, newJobServer({ store, outbox, nats, policy, log }));
   const running = await startServer(server, 'sortie.job.v1.JobService', settings.listen, vitals);
   // The book is what this service cannot be without; the bell may be away for a while.
