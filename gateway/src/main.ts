@@ -52,8 +52,6 @@ log.info({ port: bound }, 'gateway is up');
 stopsWith(async () => {
   health.stop();
   setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
-  // Once their answer is complete, connections would be kept open for another request.
-  setInterval(() => app.server.closeIdleConnections(), 1_000).unref();
   await app.close();
   jobClient.close();
   ingest.close();
