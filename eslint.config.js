@@ -27,6 +27,33 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       // It does not see what callbacks and other threads change between two looks.
       '@typescript-eslint/no-unnecessary-condition': 'off',
+      // A stream has several ends, in an order that differs by what went wrong. Who listens to them by hand writes after an
+      // end one day, and the process is gone.
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "CallExpression[callee.property.name=/^(on|once|addListener)$/][arguments.0.value='data']",
+          message: 'Read streams with `for await`, those of gRPC by common/grpc-stream.',
+        },
+        {
+          selector: "CallExpression[callee.property.name='emit'][arguments.0.value='error']",
+          message: 'Throw in a handler of common/grpc-stream instead.',
+        },
+        {
+          selector: "CallExpression[callee.property.name='hijack']",
+          message: 'Send a Readable: Fastify ends it once, whatever happens.',
+        },
+      ],
     },
+  },
+  {
+    // Those that own such a stream: of gRPC, and of a child's stderr, which has nobody to be sent to.
+    files: [
+      'services/common/src/grpc-stream.ts',
+      'services/common/src/testing/child.ts',
+      'services/ingest/src/sample/flight.ts',
+      '**/*.test.ts',
+    ],
+    rules: { 'no-restricted-syntax': 'off' },
   },
 );

@@ -15,6 +15,7 @@ import { tokenRoutes } from './routes/token.js';
 import { uploadRoutes } from './routes/uploads.js';
 
 const formBytes = 1024 * 1024;
+const closeIdleMs = 250;
 
 export async function newApp(context: Context, trustProxy: boolean): Promise<FastifyInstance> {
   const app = fastify({
@@ -61,6 +62,12 @@ export async function newApp(context: Context, trustProxy: boolean): Promise<Fas
       .code(204)
       .send(),
   );
+  // Once their answer is complete, connections would be kept open for another request, and hold the end of the gateway up.
+  app.addHook('preClose', () => {
+    const timer = setInterval(() => app.server.closeIdleConnections(), closeIdleMs).unref();
+    app.server.once('close', () => clearInterval(timer));
+    return Promise.resolve();
+  });
   app.setErrorHandler((error, request, reply) => sendError(context, request, reply, error));
   app.setNotFoundHandler((request, reply) => {
     void reply.code(404);

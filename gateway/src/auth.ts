@@ -1,8 +1,7 @@
 // Who asks: a token by query, form, header, or (for reading pages only) cookie.
 import type { FastifyRequest } from 'fastify';
-import type { User } from '@sortie/common/users';
 import { invalidToken, RestError, tokenRequired } from './arcgis/errors.js';
-import type { Tokens } from './arcgis/tokens.js';
+import type { Bearer, Tokens } from './arcgis/tokens.js';
 import { parameter, parametersOf } from './parameters.js';
 
 export const cookieName = 'sortie_token';
@@ -29,7 +28,7 @@ export function tokenOf(request: FastifyRequest): string {
 }
 
 /** Throws 499 without a token, 498 with one that does not hold. */
-export function userOf(request: FastifyRequest, tokens: Tokens, token = tokenOf(request)): User {
+export function userOf(request: FastifyRequest, tokens: Tokens, token = tokenOf(request)): Bearer {
   if (token === '') throw tokenRequired();
   const presented = { referer: request.headers.referer ?? '', ip: request.ip };
   const user = tokens.check(token, presented, Date.now());
@@ -38,7 +37,7 @@ export function userOf(request: FastifyRequest, tokens: Tokens, token = tokenOf(
 }
 
 /** Throws 403 for those who may only look. */
-export function publisherOf(request: FastifyRequest, tokens: Tokens, token = tokenOf(request)): User {
+export function publisherOf(request: FastifyRequest, tokens: Tokens, token = tokenOf(request)): Bearer {
   const user = userOf(request, tokens, token);
   if (user.role === 'viewer') throw new RestError(403, 'Publishing needs the role publisher or administrator.');
   return user;

@@ -10,6 +10,8 @@ import type { Jobs } from './jobs.js';
 export interface Context {
   jobs: Jobs;
   ingest: IngestServiceClient;
+  /** The same service for uploads and downloads. */
+  transfers: IngestServiceClient;
   users: Users;
   tokens: Tokens;
   /** First part of every path, e.g. "/arcgis". */

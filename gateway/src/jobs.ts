@@ -1,6 +1,5 @@
 // Jobs as the gateway reads them: requests for the same job at the same moment share one call, and a job that has ended
 // never changes again, so it is asked for once.
-import type { ClientReadableStream } from '@grpc/grpc-js';
 import {
   State,
   type CancelJobRequest,
@@ -12,7 +11,8 @@ import {
   type Worker,
 } from '@sortie/common/gen/sortie/job/v1/job';
 import { SortieError } from '@sortie/common/errors';
-import { call } from '@sortie/common/grpc';
+import { call, read } from '@sortie/common/grpc';
+import { readStream, resuming } from '@sortie/common/grpc-stream';
 
 const endedStates: readonly State[] = [State.STATE_SUCCEEDED, State.STATE_FAILED, State.STATE_CANCELLED];
 const remembered = 1_000;
@@ -35,7 +35,7 @@ export class Jobs {
   }
 
   private async fetch(jobId: string): Promise<Job> {
-    const { job } = await call(this.client.getJob.bind(this.client), { jobId });
+    const { job } = await read(this.client.getJob.bind(this.client), { jobId });
     if (!job) throw new SortieError('NOT_FOUND', `Job ${jobId} was not found.`);
     if (endedStates.includes(job.state)) {
       const [oldest] = this.ended.keys();
@@ -46,18 +46,24 @@ export class Jobs {
   }
 
   list(request: ListJobsRequest): Promise<ListJobsResponse> {
-    return call(this.client.listJobs.bind(this.client), request);
+    return read(this.client.listJobs.bind(this.client), request);
   }
 
   async workers(): Promise<Worker[]> {
-    return (await call(this.client.listWorkers.bind(this.client), {})).workers;
+    return (await read(this.client.listWorkers.bind(this.client), {})).workers;
   }
 
   async cancel(request: CancelJobRequest): Promise<void> {
     await call(this.client.cancelJob.bind(this.client), request);
   }
 
-  watch(jobId: string, afterEvent: number): ClientReadableStream<WatchJobResponse> {
-    return this.client.watchJob({ jobId, afterEvent });
+  /** Events behind a number, and progress, until the job has ended; a Job service that goes is waited for. */
+  watch(jobId: string, after: number, signal: AbortSignal): AsyncGenerator<WatchJobResponse, void, undefined> {
+    return resuming({
+      start: (afterEvent, until) => readStream(() => this.client.watchJob({ jobId, afterEvent }), { signal: until }),
+      sequenceOf: ({ update }) => (update?.$case === 'event' ? update.value.sequence : undefined),
+      after,
+      signal,
+    });
   }
 }

@@ -7,34 +7,29 @@ import type {
   ReadLayerFileRequest,
   ReadLayerFileResponse,
 } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import { readStream } from '@sortie/common/grpc-stream';
+
+/** A storage that takes longer for a piece of a file hangs. */
+const stallMs = 30_000;
 
 export interface LayerFile {
   info: LayerFileInfo;
   data: Readable;
 }
 
-export async function readLayerFile(ingest: IngestServiceClient, request: ReadLayerFileRequest): Promise<LayerFile> {
-  const call = ingest.readLayerFile(request);
-  const messages = (call as AsyncIterable<ReadLayerFileResponse>)[Symbol.asyncIterator]();
-  const next = async (): Promise<ReadLayerFileResponse['part'] | null> => {
-    try {
-      const message = await messages.next();
-      return message.done === true ? null : message.value.part;
-    } catch (error) {
-      throw SortieError.from(error);
-    }
-  };
-  const first = await next();
-  if (first?.$case !== 'info') throw new SortieError('INTERNAL', 'A file came without its description.');
-
-  async function* bytes(): AsyncGenerator<Buffer> {
-    try {
-      for (let part = await next(); part; part = await next()) {
-        if (part.$case === 'data') yield Buffer.from(part.value.buffer, part.value.byteOffset, part.value.length);
-      }
-    } finally {
-      call.cancel();
-    }
+/** `transfers` is a client without pings, see transferOptions. */
+export async function readLayerFile(transfers: IngestServiceClient, request: ReadLayerFileRequest): Promise<LayerFile> {
+  const messages = readStream(() => transfers.readLayerFile(request), { stallMs });
+  const first = await messages.next();
+  if (first.done === true || first.value.part?.$case !== 'info') {
+    await messages.return();
+    throw new SortieError('INTERNAL', 'A file came without its description.');
   }
-  return { info: first.value, data: Readable.from(bytes(), { objectMode: false }) };
+  return { info: first.value.part.value, data: Readable.from(bytesOf(messages), { objectMode: false }) };
+}
+
+async function* bytesOf(messages: AsyncIterable<ReadLayerFileResponse>): AsyncGenerator<Buffer, void, undefined> {
+  for await (const { part } of messages) {
+    if (part?.$case === 'data') yield Buffer.from(part.value.buffer, part.value.byteOffset, part.value.length);
+  }
 }

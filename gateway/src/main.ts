@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { askHealth, clientCredentials, clientOptions } from '@sortie/common/grpc';
+import { askHealth, clientCredentials, clientOptions, transferOptions } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
 import { announce, required, stopOnSignal } from '@sortie/common/process';
 import { Users } from '@sortie/common/users';
@@ -20,11 +20,14 @@ const stopsWith = stopOnSignal(log);
 const { registry, health } = newVitals();
 const vitalsServer = await serveVitals({ registry, health }, env['SORTIE_METRICS_LISTEN'] ?? '127.0.0.1:0', log);
 const jobClient = new JobServiceClient(required(env, 'SORTIE_JOB_ADDRESS'), clientCredentials(), clientOptions);
-const ingest = new IngestServiceClient(required(env, 'SORTIE_INGEST_ADDRESS'), clientCredentials(), clientOptions);
+const ingestAddress = required(env, 'SORTIE_INGEST_ADDRESS');
+const ingest = new IngestServiceClient(ingestAddress, clientCredentials(), clientOptions);
+const transfers = new IngestServiceClient(ingestAddress, clientCredentials(), transferOptions);
 const app = await newApp(
   {
     jobs: new Jobs(jobClient),
     ingest,
+    transfers,
     users: new Users(required(env, 'SORTIE_USERS_FILE')),
     tokens: new Tokens(await readFile(required(env, 'SORTIE_TOKEN_KEY_FILE'))),
     root: env['SORTIE_ROOT'] ?? '/arcgis',
@@ -49,11 +52,10 @@ log.info({ port: bound }, 'gateway is up');
 stopsWith(async () => {
   health.stop();
   setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
-  // Once their answer is complete, connections would be kept open for another request.
-  setInterval(() => app.server.closeIdleConnections(), 1_000).unref();
   await app.close();
   jobClient.close();
   ingest.close();
+  transfers.close();
   await vitalsServer.stop();
 });
 announce(bound, vitalsServer.port);

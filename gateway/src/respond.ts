@@ -85,6 +85,12 @@ export async function respond(
   return reply;
 }
 
+/** What is not the caller's fault belongs into the log; an address without its query, which may hold a token. */
+export function logFailure({ log }: Context, request: FastifyRequest, thrown: unknown): void {
+  const err = thrown instanceof Error ? (thrown.cause ?? thrown) : thrown;
+  log.error({ path: request.url.split('?')[0], err }, 'request failed');
+}
+
 /**
  * Errors have HTTP status 200, as ArcGIS's do; clients look into the document. An unknown format is told on a page, as
  * there.
@@ -92,12 +98,7 @@ export async function respond(
 export function sendError(context: Context, request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
   const error = toRestError(thrown);
   reply.errorCode = error.code;
-  if (error.code >= 500) {
-    context.log.error(
-      { path: request.url.split('?')[0], err: thrown instanceof Error ? (thrown.cause ?? thrown) : thrown },
-      'request failed',
-    );
-  }
+  if (error.code >= 500) logFailure(context, request, thrown);
   const format = formatOf(parametersOf(request)) ?? 'html';
   if (format !== 'html') {
     sendJson(reply, format, errorDocument(error));

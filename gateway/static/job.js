@@ -72,29 +72,47 @@ function pace(step) {
   element('pace').textContent = parts.join(' · ');
 }
 
+/** Answers that stay as they are, however often one asks: no such job, no right to it. */
+const finalCodes = [403, 404, 498, 499];
+const retryMs = 2_000;
+
 let asking = false;
 let askAgain = false;
+/** Brings the page up to date. An outage is waited out; `false` says that the page has all there will be. */
 async function refresh() {
   if (asking) {
     askAgain = true;
-    return;
+    return true;
   }
   asking = true;
+  let goesOn = true;
   do {
     askAgain = false;
     const response = await fetch(address('', { f: 'json', details: 'true' })).catch(() => null);
-    const job = response?.ok ? await response.json() : null;
-    if (job?.jobId) show(job);
+    const job = await response?.json().catch(() => null);
+    if (job?.jobId) {
+      show(job);
+      goesOn = job.status === 'In Progress';
+    } else goesOn = !finalCodes.includes(job?.error?.code);
   } while (askAgain);
   asking = false;
+  return goesOn;
 }
 
-if (element('status').dataset.status === 'In Progress') {
+/** Follows the job until it has ended. An EventSource comes again by itself, unless its answer was none of events. */
+function follow() {
   const events = new EventSource(address('/events'));
+  events.addEventListener('open', refresh);
   events.addEventListener('event', refresh);
   events.addEventListener('progress', refresh);
-  events.addEventListener('end', () => {
+  const leave = async () => {
     events.close();
-    refresh();
+    if (await refresh()) setTimeout(follow, retryMs);
+  };
+  events.addEventListener('end', leave);
+  events.addEventListener('error', () => {
+    if (events.readyState === EventSource.CLOSED) leave();
   });
 }
+
+if (element('status').dataset.status === 'In Progress') follow();

@@ -23,6 +23,12 @@ export interface Presented {
   ip: string;
 }
 
+/** Whom a token stands for, and until when. */
+export interface Bearer extends User {
+  /** Epoch milliseconds. */
+  expires: number;
+}
+
 const maxLength = 4096;
 
 export class Tokens {
@@ -41,7 +47,7 @@ export class Tokens {
   }
 
   /** Null when forged, expired, or shown by somebody whom it was not given to. */
-  check(token: string, presented: Presented, now: number): User | null {
+  check(token: string, presented: Presented, now: number): Bearer | null {
     const [text = '', signature = '', rest] = token.length <= maxLength ? token.split('.') : [];
     const given = Buffer.from(signature, 'base64url');
     const expected = this.sign(text);
@@ -55,7 +61,7 @@ export class Tokens {
     if (expires <= now || !roles.includes(role)) return null;
     if (binding.kind === 'ip' && !sameAddress(binding.value, presented.ip)) return null;
     if (binding.kind === 'referer' && !sameReferer(binding.value, presented.referer)) return null;
-    return { username, role };
+    return { username, role, expires };
   }
 }
 

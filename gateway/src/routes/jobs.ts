@@ -1,17 +1,17 @@
 // The job resource, the list of jobs, live events, and cancel.
-import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
-import { JobEvent, Progress, type Job, type WatchJobResponse } from '@sortie/common/gen/sortie/job/v1/job';
+import { JobEvent, Progress, type Job } from '@sortie/common/gen/sortie/job/v1/job';
 import type { User } from '@sortie/common/users';
 import { jobDocument } from '../arcgis/job.js';
-import { RestError } from '../arcgis/errors.js';
+import { RestError, toRestError } from '../arcgis/errors.js';
 import { userOf } from '../auth.js';
 import type { Context } from '../context.js';
+import { eventFrame, EventStreams, sendComeAgain } from '../event-stream.js';
 import { html } from '../pages/html.js';
 import { jobPage } from '../pages/job.js';
 import { flag, formatOf, parameter, parametersOf } from '../parameters.js';
-import { respond, sendError, tokenQuery } from '../respond.js';
+import { logFailure, respond, sendError, tokenQuery } from '../respond.js';
 
 interface JobPath {
   Params: { jobId: string };
@@ -19,8 +19,6 @@ interface JobPath {
 
 const both: ('GET' | 'POST')[] = ['GET', 'POST'];
 const listSize = 100;
-/** A comment now and then keeps proxies from closing a quiet stream. */
-const keepAliveMs = 15_000;
 
 export function jobRoutes(app: FastifyInstance, context: Context): void {
   const { root, jobs, tokens } = context;
@@ -123,25 +121,28 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
     }),
   );
 
-  const streams = new Set<ServerResponse>();
-  // Their clients come back with Last-Event-ID, to another gateway.
+  const streams = new EventStreams();
   app.addHook('preClose', () => {
-    for (const raw of streams) raw.end();
+    streams.stop();
     return Promise.resolve();
   });
 
   app.get<JobPath>(`${root}/rest/jobs/job/:jobId/events`, async (request, reply) => {
-    let after: number;
+    const { jobId } = request.params;
     try {
-      await visible(request.params.jobId, userOf(request, tokens));
-      after = afterEvent(request);
+      const { username, role, expires } = userOf(request, tokens);
+      await visible(jobId, { username, role });
+      const after = afterEvent(request);
+      streams.send(reply, { username, expires, frames: (signal) => jobFrames(context, request, after, signal) });
     } catch (thrown) {
-      sendError(context, request, reply, thrown);
-      return reply;
+      const { code } = toRestError(thrown);
+      if (code < 500) sendError(context, request, reply, thrown);
+      else {
+        reply.errorCode = code;
+        logFailure(context, request, thrown);
+        sendComeAgain(reply);
+      }
     }
-    streams.add(reply.raw);
-    reply.raw.once('close', () => streams.delete(reply.raw));
-    stream(context, request.params.jobId, after, reply);
     return reply;
   });
 }
@@ -154,44 +155,23 @@ function afterEvent(request: FastifyRequest): number {
   return Number(text);
 }
 
-/** Server-sent events (HTML standard, section 9.2): `event` with its number, and `progress`, which has none. */
-function stream(context: Context, jobId: string, after: number, reply: FastifyReply): void {
-  reply.hijack();
-  const { raw } = reply;
-  raw.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store',
-    'x-accel-buffering': 'no',
-    ...securityHeaders,
-  });
-  const call = context.jobs.watch(jobId, after);
-  const keepAlive = setInterval(() => raw.write(': still here\n\n'), keepAliveMs);
-  call.on('data', ({ update }: WatchJobResponse) => {
-    const text =
-      update?.$case === 'event'
-        ? `id: ${update.value.sequence}\nevent: event\ndata: ${JSON.stringify(JobEvent.toJSON(update.value))}\n\n`
-        : update?.$case === 'progress'
-          ? `event: progress\ndata: ${JSON.stringify(Progress.toJSON(update.value))}\n\n`
-          : '';
-    if (text !== '' && !raw.write(text)) {
-      call.pause();
-      raw.once('drain', () => call.resume());
+/** `event` with its number, and `progress`, which has none. Throws nothing: whoever comes back is told what is wrong. */
+async function* jobFrames(
+  context: Context,
+  request: FastifyRequest<JobPath>,
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<string, void, undefined> {
+  try {
+    for await (const { update } of context.jobs.watch(request.params.jobId, after, signal)) {
+      if (update?.$case === 'event') {
+        yield eventFrame('event', JSON.stringify(JobEvent.toJSON(update.value)), update.value.sequence);
+      } else if (update?.$case === 'progress') {
+        yield eventFrame('progress', JSON.stringify(Progress.toJSON(update.value)));
+      }
     }
-  });
-  const finish = (): void => {
-    clearInterval(keepAlive);
-    raw.end();
-  };
-  call.on('end', () => {
-    raw.write('event: end\ndata: {}\n\n');
-    finish();
-  });
-  // The browser comes back with Last-Event-ID.
-  call.on('error', finish);
-  raw.on('close', () => {
-    clearInterval(keepAlive);
-    call.cancel();
-  });
+    if (!signal.aborted) yield eventFrame('end', '{}');
+  } catch (thrown) {
+    logFailure(context, request, thrown);
+  }
 }
-
-const securityHeaders = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'same-origin' };

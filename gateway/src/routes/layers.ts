@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
 import type { Layer } from '@sortie/common/gen/sortie/ingest/v1/ingest';
-import { call } from '@sortie/common/grpc';
+import { read } from '@sortie/common/grpc';
 import { toRestError } from '../arcgis/errors.js';
 import { layerDocument } from '../arcgis/layer.js';
 import { tokenOf, userOf } from '../auth.js';
@@ -42,7 +42,7 @@ export function layerRoutes(app: FastifyInstance, context: Context): void {
 
   async function layerOf(request: FastifyRequest<LayerPath>): Promise<Layer> {
     const layerId = layerIdOf(request.params.layer);
-    const { layer } = await call(ingest.getLayer.bind(ingest), { serviceName: request.params.service, layerId });
+    const { layer } = await read(ingest.getLayer.bind(ingest), { serviceName: request.params.service, layerId });
     if (!layer) throw new SortieError('NOT_FOUND', 'The layer was not found.');
     return layer;
   }
@@ -100,7 +100,7 @@ async function sendFile(
   const token = parameter(parametersOf(request), 'token');
   // A playlist asked for with a token in the address gets it in its own addresses: players follow them as they stand.
   if (playlist && token !== '') {
-    const { info, data } = await readLayerFile(context.ingest, { ...file, offset: 0, length: undefined });
+    const { info, data } = await readLayerFile(context.transfers, { ...file, offset: 0, length: undefined });
     const chunks: Buffer[] = [];
     for await (const chunk of data as AsyncIterable<Buffer>) chunks.push(chunk);
     const text = withToken(Buffer.concat(chunks).toString(), tokenOf(request));
@@ -110,13 +110,13 @@ async function sendFile(
   const range = parseRange(request.headers.range);
   const etagOf = (sha256: string): string => `"${sha256.slice(0, 32)}"`;
   if (request.method === 'HEAD' || request.headers['if-none-match'] !== undefined) {
-    const { info } = await readLayerFile(context.ingest, { ...file, offset: 0, length: 0 });
+    const { info } = await readLayerFile(context.transfers, { ...file, offset: 0, length: 0 });
     void reply.headers({ etag: etagOf(info.sha256), 'accept-ranges': 'bytes', 'content-type': info.contentType });
     if (request.headers['if-none-match'] === etagOf(info.sha256)) return reply.code(304).send();
     if (request.method === 'HEAD') return reply.header('content-length', info.sizeBytes).send();
   }
 
-  const { info, data } = await readLayerFile(context.ingest, {
+  const { info, data } = await readLayerFile(context.transfers, {
     ...file,
     ...(range ?? { offset: 0, length: undefined }),
   });

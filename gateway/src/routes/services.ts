@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
 import type { Layer, Service } from '@sortie/common/gen/sortie/ingest/v1/ingest';
-import { call } from '@sortie/common/grpc';
+import { call, read } from '@sortie/common/grpc';
 import { RestError } from '../arcgis/errors.js';
 import { serviceDocument, serviceSummary } from '../arcgis/layer.js';
 import { publisherOf, userOf } from '../auth.js';
@@ -117,7 +117,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
       const serviceName = requiredParameter(parametersOf(request), 'serviceName');
       let available = false;
       try {
-        await call(ingest.getService.bind(ingest), { serviceName, pageSize: 1, pageToken: '' });
+        await read(ingest.getService.bind(ingest), { serviceName, pageSize: 1, pageToken: '' });
       } catch (error) {
         if (!(error instanceof SortieError) || error.code !== 'NOT_FOUND') throw error;
         available = true;
@@ -196,7 +196,7 @@ async function wholeService({ ingest }: Context, serviceName: string): Promise<S
   const layers: Layer[] = [];
   let pageToken = '';
   for (;;) {
-    const page = await call(ingest.getService.bind(ingest), { serviceName, pageSize: 0, pageToken });
+    const page = await read(ingest.getService.bind(ingest), { serviceName, pageSize: 0, pageToken });
     if (!page.service) throw new SortieError('NOT_FOUND', 'The service was not found.');
     layers.push(...page.service.layers);
     if (page.nextPageToken === '') return { ...page.service, layers };
@@ -215,7 +215,7 @@ async function pageOfServices(
   let skip = start - 1;
   for (;;) {
     const pageSize = Math.min(1000, skip + num - services.length);
-    const page = await call(ingest.listServices.bind(ingest), { pageSize, pageToken });
+    const page = await read(ingest.listServices.bind(ingest), { pageSize, pageToken });
     services.push(...page.services.slice(skip));
     skip = Math.max(0, skip - page.services.length);
     pageToken = page.nextPageToken;

@@ -2,8 +2,14 @@
 import type { Multipart, MultipartFile } from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
-import type { File, UploadFileRequest, UploadHeader } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import type {
+  File,
+  UploadFileRequest,
+  UploadFileResponse,
+  UploadHeader,
+} from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { chunkBytes } from '@sortie/common/grpc';
+import { writeStream } from '@sortie/common/grpc-stream';
 import { RestError } from '../arcgis/errors.js';
 import { publisherOf, tokenOf } from '../auth.js';
 import type { Context } from '../context.js';
@@ -11,6 +17,8 @@ import { html } from '../pages/html.js';
 import { respond, tokenQuery } from '../respond.js';
 
 const longestField = 4_096;
+/** An Ingest API that takes nothing for so long hangs, or its storage does. */
+const stallMs = 60_000;
 
 export function uploadRoutes(app: FastifyInstance, context: Context): void {
   const { root } = context;
@@ -120,52 +128,29 @@ async function store(
 
 /** Hands the bytes on as fast as the Ingest service takes them. */
 async function sendFile(context: Context, part: MultipartFile, header: UploadHeader): Promise<File> {
-  let settled = false;
-  let wake = (): void => undefined;
-  const { call, answer } = ((): { call: ReturnType<Context['ingest']['uploadFile']>; answer: Promise<File> } => {
-    let resolve: (file: File) => void;
-    let reject: (error: Error) => void;
-    const promise = new Promise<File>((ok, fail) => {
-      resolve = ok;
-      reject = fail;
-    });
-    const stream = context.ingest.uploadFile((error, response) => {
-      settled = true;
-      wake();
-      if (error) reject(SortieError.from(error));
-      else if (response.file) resolve(response.file);
-      else reject(new SortieError('INTERNAL', 'The upload was answered without a file.'));
-    });
-    return { call: stream, answer: promise };
-  })();
-  answer.catch(() => undefined);
-  call.on('error', () => undefined);
-
-  const write = async (message: UploadFileRequest): Promise<void> => {
-    if (settled || call.write(message)) return;
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-      call.once('drain', resolve);
-    });
-  };
-
-  await write({ part: { $case: 'header', value: header } });
-  let sizeBytes = 0;
+  const { transfers } = context;
+  const upload = writeStream<UploadFileRequest, UploadFileResponse>((callback) => transfers.uploadFile(callback), {
+    stallMs,
+  });
   try {
+    let wanted = await upload.write({ part: { $case: 'header', value: header } });
+    let sizeBytes = 0;
     for await (const chunk of part.file as AsyncIterable<Buffer>) {
-      if (settled) break;
-      for (let at = 0; at < chunk.length; at += chunkBytes) {
-        await write({ part: { $case: 'data', value: chunk.subarray(at, at + chunkBytes) } });
+      for (let at = 0; wanted && at < chunk.length; at += chunkBytes) {
+        wanted = await upload.write({ part: { $case: 'data', value: chunk.subarray(at, at + chunkBytes) } });
       }
+      if (!wanted) break;
       sizeBytes += chunk.length;
     }
+    await upload.write({ part: { $case: 'finish', value: { sizeBytes } } });
+    upload.finish();
   } catch (cause) {
-    call.cancel();
+    upload.cancel();
     throw new RestError(400, 'The upload broke off or its form is broken; nothing was stored.', [
       cause instanceof Error ? cause.message : '',
     ]);
   }
-  await write({ part: { $case: 'finish', value: { sizeBytes } } });
-  call.end();
-  return answer;
+  const { file } = await upload.answer;
+  if (!file) throw new SortieError('INTERNAL', 'The upload was answered without a file.');
+  return file;
 }

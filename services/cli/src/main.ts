@@ -123,7 +123,11 @@ const commands: Record<string, (values: Values, words: string[]) => Promise<numb
     const rest = await connect(values);
     if (values.watch) {
       const list = new StepList(process.stderr);
-      await rest.watch(jobId, (job) => list.show(job));
+      await rest.watch(
+        jobId,
+        (job) => list.show(job),
+        (reason) => list.say(`${reason} Waiting for it …`),
+      );
     }
     process.stdout.write(`${await rest.jobText(jobId, false, 'pjson')}\n`);
     return 0;

@@ -4,7 +4,9 @@ import { stat } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { basename } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 
 /** The job document with details, as far as it is shown. */
@@ -34,6 +36,11 @@ export class GatewayError extends Error {
     super(message);
   }
 }
+
+/** Codes of errors that pass by themselves: too many requests, and all that is not the caller's fault. */
+const mayPass = ({ code }: GatewayError): boolean => code === 429 || code >= 500;
+const comeAgainMs = 500;
+const silentMs = 45_000;
 
 function checked(document: unknown): unknown {
   if (typeof document === 'object' && document !== null && 'error' in document) {
@@ -118,15 +125,9 @@ export class Rest {
     const answer = new Promise<unknown>((resolve, reject) => {
       request.on('error', reject);
       request.on('response', (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('end', () => {
-          try {
-            resolve(JSON.parse(Buffer.concat(chunks).toString()));
-          } catch (error) {
-            reject(error instanceof Error ? error : new Error(String(error)));
-          }
-        });
+        textOf(response)
+          .then((text) => JSON.parse(text) as unknown)
+          .then(resolve, reject);
       });
     });
     let sent = 0;
@@ -154,7 +155,7 @@ export class Rest {
   async jobText(jobId: string, details: boolean, format = 'json'): Promise<string> {
     const response = await this.ask(
       `/arcgis/rest/jobs/job/${encodeURIComponent(jobId)}?f=${format}${details ? '&details=true' : ''}`,
-      { headers: { authorization: `Bearer ${this.token}` } },
+      { headers: { authorization: `Bearer ${this.token}` }, signal: AbortSignal.timeout(silentMs) },
     );
     const text = await response.text();
     checked(JSON.parse(text));
@@ -165,26 +166,55 @@ export class Rest {
     return JSON.parse(await this.jobText(jobId, true)) as JobView;
   }
 
-  /** Calls back with the job now and after each change, until it has ended; survives restarts of the gateway. */
-  async watch(jobId: string, onChange: (job: JobView) => void): Promise<JobView> {
+  /**
+   * Calls back with the job now and after each change, until it has ended. A gateway that is away, or whose services are, is
+   * waited for as long as it takes; `onWait` hears why, once each time. Throws what a retry does not help against.
+   */
+  async watch(
+    jobId: string,
+    onChange: (job: JobView) => void,
+    onWait: (reason: string) => void = () => undefined,
+  ): Promise<JobView> {
+    let waiting = false;
     for (;;) {
-      let job = await this.job(jobId);
-      onChange(job);
-      if (job.status !== 'In Progress') return job;
       try {
-        const events = await this.ask(`/arcgis/rest/jobs/job/${encodeURIComponent(jobId)}/events`, {
-          headers: { authorization: `Bearer ${this.token}` },
-        });
-        for await (const chunk of events.body as unknown as AsyncIterable<Uint8Array>) {
-          if (chunk.length === 0) continue;
-          job = await this.job(jobId);
+        for await (const _ of this.changes(jobId)) {
+          const job = await this.job(jobId);
+          waiting = false;
           onChange(job);
           if (job.status !== 'In Progress') return job;
         }
       } catch (error) {
-        if (error instanceof GatewayError) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        if (error instanceof GatewayError && !mayPass(error)) throw error;
+        if (!waiting) onWait(error instanceof Error ? error.message : String(error));
+        waiting = true;
       }
+      await sleep(comeAgainMs);
+    }
+  }
+
+  /** Yields now, and whenever there may be news of the job. */
+  private async *changes(jobId: string): AsyncGenerator<void, void, undefined> {
+    yield;
+    // Comments come every 15 s: a stream that is silent for longer has lost its gateway.
+    const silent = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const listen = (): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => silent.abort(), silentMs);
+    };
+    try {
+      listen();
+      const events = await this.ask(`/arcgis/rest/jobs/job/${encodeURIComponent(jobId)}/events`, {
+        headers: { authorization: `Bearer ${this.token}` },
+        signal: silent.signal,
+      });
+      for await (const _ of (events.body ?? []) as AsyncIterable<Uint8Array>) {
+        listen();
+        yield;
+      }
+    } finally {
+      clearTimeout(timer);
     }
   }
 

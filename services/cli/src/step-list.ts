@@ -42,6 +42,13 @@ export class StepList {
     else this.append(job, steps);
   }
 
+  /** A line that stays, above the list. */
+  say(line: string): void {
+    if (this.out.isTTY && this.drawn > 0) this.out.write(`\u001b[${this.drawn}A\u001b[J`);
+    this.drawn = 0;
+    this.out.write(`  ${line}\n`);
+  }
+
   private redraw(lines: string[]): void {
     const width = this.out.columns;
     const cut = lines.map((line) => (line.length > width ? `${line.slice(0, width - 1)}…` : line));

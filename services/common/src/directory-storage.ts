@@ -264,7 +264,8 @@ export class DirectoryStorage implements Storage {
       try {
         await work();
       } catch (cause) {
-        if (fromFileSystem(cause)?.code === 'DISK_FULL') throw fromFileSystem(cause);
+        const full = fromFileSystem(cause);
+        if (full?.code === 'DISK_FULL') throw full;
         throw new SortieError('STORAGE_FAILED', `The storage is of no use (${codeOf(cause)}): ${advice[what]}.`, {
           cause,
         });

@@ -89,13 +89,26 @@ function reflected(): PackageDefinition {
   return { all };
 }
 
-export const newServer = ({ registry }: Pick<Vitals, 'registry'>): Server =>
+const defaultConnectionAgeSeconds = 300;
+
+export const newServer = (
+  { registry }: Pick<Vitals, 'registry'>,
+  maxConnectionAgeSeconds = defaultConnectionAgeSeconds,
+): Server =>
   new Server({
     'grpc.max_receive_message_length': 4 * 1024 * 1024,
     // Clients then look again who is there: servers that have come since get their share. Running calls go on.
-    'grpc.max_connection_age_ms': 300_000,
+    'grpc.max_connection_age_ms': maxConnectionAgeSeconds * 1_000,
     interceptors: [measureCalls(registry)],
   });
+
+/** SORTIE_MAX_CONNECTION_AGE_SECONDS. Throws when it is no number of seconds. */
+export function maxConnectionAgeSeconds(env: NodeJS.ProcessEnv): number {
+  const text = env['SORTIE_MAX_CONNECTION_AGE_SECONDS'] ?? '';
+  const seconds = text === '' ? defaultConnectionAgeSeconds : Number(text);
+  if (!(seconds >= 1)) throw new Error(`SORTIE_MAX_CONNECTION_AGE_SECONDS is "${text}"; it must be 1 or more seconds.`);
+  return seconds;
+}
 
 /** A unary handler from a plain async function; what it throws becomes a status with details. */
 export const unary =
@@ -125,8 +138,8 @@ export const clientCredentials = (): ChannelCredentials => credentials.createIns
 /**
  * Calls go round all servers behind an address (a name with several addresses as `dns:///job:7001`, or
  * `ipv4:10.0.0.1:7001,10.0.0.2:7001`), so that each does its share and the rest goes on when one goes. A call that finds
- * nobody, or whose server goes away before it answers, is made again. That is harmless but for two: an attempt must not
- * begin or end twice.
+ * nobody, or whose server goes away before it answers, is made again. That is harmless but for one: an attempt must not
+ * end twice.
  */
 const serviceConfig = {
   loadBalancingConfig: [{ round_robin: {} }],
@@ -143,22 +156,39 @@ const serviceConfig = {
       },
     },
     {
-      name: ['StartAttempt', 'FinishAttempt'].map((method) => ({ service: 'sortie.job.v1.JobService', method })),
+      name: [{ service: 'sortie.job.v1.JobService', method: 'FinishAttempt' }],
     },
   ],
 };
 
 /** Clients find their servers again quickly after a restart. */
-export const clientOptions = {
+const reconnectOptions = {
   'grpc.max_reconnect_backoff_ms': 1_000,
   'grpc.initial_reconnect_backoff_ms': 100,
   // When a pod goes, the name soon stands for another one; the library's own patience is half a minute.
   'grpc.dns_min_time_between_resolutions_ms': 2_000,
-  // A machine that vanishes says no goodbye.
-  'grpc.keepalive_time_ms': 30_000,
-  'grpc.keepalive_timeout_ms': 10_000,
   'grpc.service_config': JSON.stringify(serviceConfig),
 };
+
+/**
+ * For short calls, and for watches, which come again when they break. A machine that vanishes says no goodbye, and one that
+ * hangs keeps its connections: whoever answers no ping for 6 s is left out. It gets no calls until it answers again, because
+ * a connection counts only once the server's settings have come (Http2SubchannelConnector.createSession in transport.ts).
+ */
+export const clientOptions = {
+  ...reconnectOptions,
+  'grpc.keepalive_time_ms': 2_000,
+  'grpc.keepalive_timeout_ms': 4_000,
+  'grpc.keepalive_permit_without_calls': 1,
+};
+
+/**
+ * For uploads and downloads, which may take hours. They have no pings: once the server has sent the GOAWAY of its maximum
+ * connection age, Node refuses to ping in the session that drains, and grpc-js takes that for a lost connection and cuts
+ * the calls that run in it (github.com/grpc/grpc-node/issues/3068). A server that hangs is noticed by `stallMs`, see
+ * grpc-stream.ts.
+ */
+export const transferOptions = reconnectOptions;
 
 type UnaryMethod<Request, Response> = (
   request: Request,
@@ -179,22 +209,47 @@ export const call = <Request, Response>(
     ),
   );
 
+/** How long the tries of a read may take. The first is short, because another server may be quicker. */
+const readTriesMs = [3_000, 7_000] as const;
+
+/** As `call`, for methods that only read: when a server does not answer, the next one is asked. */
+export const read = <Request, Response>(method: UnaryMethod<Request, Response>, request: Request): Promise<Response> =>
+  twice(readTriesMs, (timeoutMs) => call(method, request, timeoutMs));
+
+/** A second try, at the next server, when there was no answer to the first. */
+async function twice<T>(
+  [first, second]: readonly [number, number],
+  ask: (timeoutMs: number) => Promise<T>,
+): Promise<T> {
+  try {
+    return await ask(first);
+  } catch (error) {
+    if (SortieError.from(error).code !== 'UNAVAILABLE') throw error;
+    return ask(second);
+  }
+}
+
 /** What grpc.health.v1 answers when all is well: status (field 1) SERVING (1). */
 const serving = Buffer.from([0x08, 0x01]);
+const healthTriesMs = [1_500, 1_500] as const;
 
-/** Asks the server that `client` is connected to whether it serves. Rejects unless it does. */
+/** Asks one of the servers behind `client`, and another one if that does not answer, whether it serves. Rejects unless it does. */
 export const askHealth = (client: Client): Promise<void> =>
-  new Promise((resolve, reject) =>
+  twice(healthTriesMs, async (timeoutMs) => {
+    const answer = await call(healthCheck(client), Buffer.alloc(0), timeoutMs); // no name: the server as a whole
+    if (!answer.equals(serving)) throw new SortieError('UNAVAILABLE', 'The service is up, but not ready to serve.');
+  });
+
+const healthCheck =
+  (client: Client): UnaryMethod<Buffer, Buffer> =>
+  (request, metadata, options, callback) =>
     client.makeUnaryRequest(
       '/grpc.health.v1.Health/Check',
-      (request: Buffer) => request,
-      (response) => response,
-      Buffer.alloc(0), // no name: the server as a whole
-      new Metadata(),
-      { deadline: Date.now() + 1_500 },
-      (error, response) => {
-        if (response?.equals(serving)) resolve();
-        else reject(error ?? new Error('it does not serve'));
-      },
-    ),
-  );
+      (message: Buffer) => message,
+      (message) => message,
+      request,
+      metadata,
+      options,
+      // Without an error there is an answer.
+      (error, response) => callback(error, response ?? Buffer.alloc(0)),
+    );

@@ -13,7 +13,7 @@ export interface Dependency {
 
 const everyMs = 1_000;
 /** An answer that takes longer is none. */
-const patienceMs = 2_000;
+const patienceMs = 3_500;
 
 async function answers(ask: () => Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;

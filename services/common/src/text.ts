@@ -16,10 +16,8 @@ export const maxLength = {
 export const maxFiles = 20;
 
 // C0 and C1 controls but for tabs and line ends, which a description may hold, and halves of surrogate pairs.
-// eslint-disable-next-line no-control-regex
 const unfit =
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
-// eslint-disable-next-line no-control-regex
 const lineEnds = /[\t\n\r]/;
 
 export interface TextRule {

@@ -1,4 +1,5 @@
 // Program: the Ingest API.
+import { maxConnectionAgeSeconds } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
 import { announce, required, stopOnSignal } from '@sortie/common/process';
 import { newVitals, serveVitals } from '@sortie/common/vitals';
@@ -19,6 +20,7 @@ const api = await startIngestApi(
     storage: required(env, 'SORTIE_STORAGE'),
     jobAddress: required(env, 'SORTIE_JOB_ADDRESS'),
     maxUploadBytes: Number(env['SORTIE_MAX_UPLOAD_BYTES'] ?? defaultMaxUploadBytes),
+    maxConnectionAgeSeconds: maxConnectionAgeSeconds(env),
   },
   log,
   vitals,

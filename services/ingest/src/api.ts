@@ -17,6 +17,8 @@ export interface IngestApiSettings {
   storage: string;
   jobAddress: string;
   maxUploadBytes: number;
+  /** After so long a client's connection is renewed. */
+  maxConnectionAgeSeconds?: number;
 }
 
 export interface IngestApi {
@@ -36,7 +38,7 @@ export async function startIngestApi(
   const storage = await openStorage(settings.storage);
   await whenUsable(storage, log);
   const jobs = new JobServiceClient(settings.jobAddress, clientCredentials(), clientOptions);
-  const server = newServer(vitals);
+  const server = newServer(vitals, settings.maxConnectionAgeSeconds);
   const { maxUploadBytes } = settings;
   const catalogue = new Catalogue(storage);
   const { stored } = storageMetrics(registry, storage);

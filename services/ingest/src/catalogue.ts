@@ -176,7 +176,7 @@ export class Catalogue {
     if (known) return known;
     const pointer = await this.pointer(serviceName, layerId);
     if (!pointer) return null;
-    const summary = { ...pointer.layer, renditions: [], previews: undefined, telemetry: undefined, paths: [] };
+    const summary = { ...pointer.layer, renditions: [], previews: undefined, telemetry: undefined };
     this.summaries.set(key, summary);
     return summary;
   }
@@ -234,7 +234,7 @@ export class Catalogue {
     const bytes = (await this.storage.get(`${prefix}/${pointerName}`)) ?? (await this.storage.get(`${prefix}/${manifestName}`)); // prettier-ignore
     if (!bytes) return null;
     const { layer, output = '' } = JSON.parse(bytes.toString()) as { layer: unknown; output?: string };
-    return { layer: { ...Layer.fromJSON(layer), paths: [] }, output };
+    return { layer: withoutPaths(Layer.fromJSON(layer)), output };
   }
 
   /** Of one output; null while it is not complete. */
@@ -259,7 +259,7 @@ export class Catalogue {
     const manifest = await this.manifest(serviceName, layerId, output);
     if (!manifest) throw new SortieError('STORAGE_FAILED', 'The output that was committed is not in the storage.');
     const { layer } = manifest;
-    const content = JSON.stringify({ version: 1, output, layer: Layer.toJSON({ ...layer, paths: [] }) });
+    const content = JSON.stringify({ version: 1, output, layer: Layer.toJSON(layer) });
     const prefix = layerPrefix(serviceName, layerId);
     if (!(await this.storage.putNew(`${prefix}/${pointerName}`, content))) {
       const there = await this.pointer(serviceName, layerId);
@@ -298,6 +298,9 @@ export class Catalogue {
     return files;
   }
 }
+
+/** Layers of older versions name all of their files. */
+const withoutPaths = (layer: Layer): Layer => Object.assign(layer, { paths: [] });
 
 /** Hands the bytes on once the first of them have been looked at. */
 async function* checked(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

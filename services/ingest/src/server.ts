@@ -1,16 +1,16 @@
 // IngestService over gRPC: checks requests, keeps the catalogue, asks the Job service for the work.
 import { randomUUID } from 'node:crypto';
-import type { ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js';
-import { SortieError, toGrpc } from '@sortie/common/errors';
+import { SortieError } from '@sortie/common/errors';
 import type {
+  File,
   IngestServiceServer,
   ReadLayerFileRequest,
   ReadLayerFileResponse,
   UploadFileRequest,
-  UploadFileResponse,
 } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobType, type JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { call as callService, logInternal, unary } from '@sortie/common/grpc';
+import { call as callService, unary } from '@sortie/common/grpc';
+import { clientStream, serverStream } from '@sortie/common/grpc-stream';
 import { parseResolutions, resolutionWords } from '@sortie/common/ladder';
 import type { Logger } from '@sortie/common/log';
 import type { Storage } from '@sortie/common/storage';
@@ -40,22 +40,13 @@ export function newIngestServer({
   log,
 }: IngestServerParts): IngestServiceServer {
   return {
-    uploadFile: (call, callback) => {
-      receive(call, catalogue, maxUploadBytes).then(
-        (response) => {
-          const { fileId, sizeBytes, owner } = response.file ?? {};
-          log.info({ file: fileId, sizeBytes, owner }, 'file stored');
-          stored.inc({ kind: 'upload' }, sizeBytes ?? 0);
-          callback(null, response);
-        },
-        (thrown: unknown) => {
-          logInternal(log, call.getPath(), thrown);
-          callback(toGrpc(thrown));
-          // What still comes in is let go.
-          call.resume();
-        },
-      );
-    },
+    uploadFile: clientStream(log, async (messages) => {
+      const file = await receive(messages, catalogue, maxUploadBytes);
+      const { fileId, sizeBytes, owner } = file;
+      log.info({ file: fileId, sizeBytes, owner }, 'file stored');
+      stored.inc({ kind: 'upload' }, sizeBytes);
+      return { file };
+    }),
 
     getFile: unary(log, async ({ fileId }) => ({ file: await catalogue.file(fileId) })),
 
@@ -123,31 +114,21 @@ export function newIngestServer({
 
     getLayer: unary(log, async ({ serviceName, layerId }) => ({ layer: await catalogue.layer(serviceName, layerId) })),
 
-    readLayerFile: (call) => {
-      sendFile(call, catalogue, storage).then(
-        () => call.end(),
-        (thrown: unknown) => {
-          logInternal(log, call.getPath(), thrown);
-          call.emit('error', toGrpc(thrown));
-        },
-      );
-    },
+    readLayerFile: serverStream(log, (request) => sendFile(request, catalogue, storage)),
   };
 }
 
 /** Takes the header, then streams the bytes into the storage; gRPC's flow control holds the sender back. */
 async function receive(
-  call: ServerReadableStream<UploadFileRequest, UploadFileResponse>,
+  parts: AsyncIterable<UploadFileRequest>,
   catalogue: Catalogue,
   maxUploadBytes: number,
-): Promise<UploadFileResponse> {
-  const broken = new SortieError('CANCELLED', 'The upload was broken off; nothing was stored.');
-  // The stream of a caller who goes away ends like any other, or just stays: only `finish` makes a file.
-  call.once('cancelled', () => call.destroy(broken));
-  const messages = (call as AsyncIterable<UploadFileRequest>)[Symbol.asyncIterator]();
+): Promise<File> {
+  const messages = parts[Symbol.asyncIterator]();
   const nextPart = async (): Promise<UploadFileRequest['part']> => {
     const next = await messages.next();
-    if (next.done === true) throw broken;
+    // Only `finish` makes a file: a sender that stops without it has not sent all.
+    if (next.done === true) throw SortieError.field('finish', 'is missing, so nothing was stored');
     return next.value.part;
   };
   const header = await nextPart();
@@ -169,28 +150,22 @@ async function receive(
       } else throw SortieError.field('data', 'must follow the header');
     }
   }
-  return { file: await catalogue.upload(header.value, bytes(), maxUploadBytes) };
+  return catalogue.upload(header.value, bytes(), maxUploadBytes);
 }
 
-async function sendFile(
-  call: ServerWritableStream<ReadLayerFileRequest, ReadLayerFileResponse>,
+async function* sendFile(
+  request: ReadLayerFileRequest,
   catalogue: Catalogue,
   storage: Storage,
-): Promise<void> {
-  const { serviceName, layerId, path, offset, length } = call.request;
+): AsyncGenerator<ReadLayerFileResponse, void, undefined> {
+  const { serviceName, layerId, path, offset, length } = request;
   const { key, sizeBytes, sha256 } = await catalogue.layerFile(serviceName, layerId, path);
   const start = Math.min(offset < 0 ? Math.max(0, sizeBytes + offset) : offset, sizeBytes);
   const wanted = Math.min(Math.max(0, length ?? sizeBytes), sizeBytes - start);
   const info = { sizeBytes, sha256, offset: start, length: wanted, contentType: contentType(path) };
-  call.write({ part: { $case: 'info', value: info } });
+  yield { part: { $case: 'info', value: info } };
   if (wanted === 0) return;
   for await (const chunk of storage.read(key, start, start + wanted - 1) as AsyncIterable<Buffer>) {
-    if (call.cancelled) return;
-    if (!call.write({ part: { $case: 'data', value: chunk } })) {
-      await new Promise<void>((resolve) => {
-        call.once('drain', resolve);
-        call.once('cancelled', resolve);
-      });
-    }
+    yield { part: { $case: 'data', value: chunk } };
   }
 }

@@ -31,7 +31,7 @@ function harness() {
     taken,
     setAway: (value: boolean) => (away = value),
     /** Rounds as they come, for so long. */
-    async run(milliseconds: number): Promise<void> {
+    run: async (milliseconds: number): Promise<void> => {
       for (const end = clock + milliseconds; clock < end; clock += expiryIntervalMs)
         await expiry.round().catch(() => undefined);
     },

@@ -1,4 +1,5 @@
 // Program: the Job service.
+import { maxConnectionAgeSeconds } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
 import { announce, required, stopOnSignal } from '@sortie/common/process';
 import { newVitals, serveVitals } from '@sortie/common/vitals';
@@ -15,6 +16,7 @@ const service = await startJobService(
     database: required(env, 'SORTIE_DATABASE'),
     natsUrl: required(env, 'SORTIE_NATS_URL'),
     natsReplicas: Number(env['SORTIE_NATS_REPLICAS'] ?? 1),
+    maxConnectionAgeSeconds: maxConnectionAgeSeconds(env),
   },
   log,
   vitals,

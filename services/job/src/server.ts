@@ -1,7 +1,6 @@
 // JobService over gRPC: checks requests, lets the state machine decide, writes the job store, reports what has changed.
-import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { Logger } from '@sortie/common/log';
-import { SortieError, toGrpc } from '@sortie/common/errors';
+import { SortieError } from '@sortie/common/errors';
 import {
   State,
   Step,
@@ -11,7 +10,8 @@ import {
   type WatchJobResponse,
 } from '@sortie/common/gen/sortie/job/v1/job';
 import type { Duration } from '@sortie/common/gen/google/protobuf/duration';
-import { logInternal, unary } from '@sortie/common/grpc';
+import { unary } from '@sortie/common/grpc';
+import { serverStream } from '@sortie/common/grpc-stream';
 import { newJobId } from '@sortie/common/ids';
 import { checkText, maxLength } from '@sortie/common/text';
 import type { Followers } from './followers.js';
@@ -84,15 +84,7 @@ export function newJobServer(parts: JobServerParts): JobServiceServer {
       return { jobs, nextPageToken: next ? writePageToken(next, filter) : '' };
     }),
 
-    watchJob: (call) => {
-      watch(call, followers).then(
-        () => call.end(),
-        (thrown: unknown) => {
-          logInternal(log, call.getPath(), thrown);
-          call.emit('error', toGrpc(thrown));
-        },
-      );
-    },
+    watchJob: serverStream(log, (request, signal) => watch(request, signal, followers)),
 
     cancelJob: unary(log, async ({ jobId, user }) => {
       checkText('user', user, { max: maxLength.user });
@@ -182,24 +174,16 @@ export function newJobServer(parts: JobServerParts): JobServiceServer {
   };
 }
 
-/** Sends all events after the asked one, then live ones, and progress in between, until the job has ended or the caller left. */
-async function watch(
-  call: ServerWritableStream<WatchJobRequest, WatchJobResponse>,
+/** All events after the asked one, then live ones, and progress in between, until the job has ended or the caller left. */
+async function* watch(
+  { jobId, afterEvent }: WatchJobRequest,
+  signal: AbortSignal,
   followers: Followers,
-): Promise<void> {
-  const { jobId, afterEvent } = call.request;
+): AsyncGenerator<WatchJobResponse, void, undefined> {
   if (afterEvent < 0) throw SortieError.field('after_event', 'must not be negative');
-  const left = new AbortController();
-  call.on('cancelled', () => left.abort());
-  for await (const update of followers.watch(validJobId(jobId), afterEvent, left.signal)) {
-    const message: WatchJobResponse =
-      update.kind === 'event'
-        ? { update: { $case: 'event', value: update.event } }
-        : { update: { $case: 'progress', value: update.progress } };
-    if (call.cancelled || call.write(message)) continue;
-    await new Promise<void>((resolve) => {
-      call.once('drain', resolve);
-      call.once('cancelled', resolve);
-    });
+  for await (const update of followers.watch(validJobId(jobId), afterEvent, signal)) {
+    yield update.kind === 'event'
+      ? { update: { $case: 'event', value: update.event } }
+      : { update: { $case: 'progress', value: update.progress } };
   }
 }

@@ -257,7 +257,7 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
       ['owner', () => creating({ owner: 'a\u0007' })],
       ['created_after', () => listing({ createdAfter: new Date(8.6e15) })],
       ['created_before', () => listing({ createdBefore: new Date(-8.6e15) })],
-      ['states', () => listing({ states: [99 as State] })],
+      ['states', () => listing({ states: [State.UNRECOGNIZED] })],
       ['page_token', () => listing({ pageToken: forge('2026-01-01 00:00:00+00', "j'; DROP TABLE jobs") })],
       ['page_token', () => listing({ pageToken: forge('0', `j${randomUUID()}`) })],
       ['page_token', () => listing({ pageToken: '%%%' })],

@@ -31,6 +31,8 @@ export interface JobServiceSettings {
   /** Servers of the NATS cluster that hold a copy of the queue each. */
   natsReplicas?: number;
   policy?: Policy;
+  /** After so long a client's connection is renewed. */
+  maxConnectionAgeSeconds?: number;
 }
 
 export interface JobService {
@@ -121,7 +123,7 @@ export async function startJobService(
   const followers = new Followers(store, nats, log);
   const workers = new Workers(database);
   const locks = new Locks(database);
-  const server = newServer(vitals);
+  const server = newServer(vitals, settings.maxConnectionAgeSeconds);
   server.addService(
     JobServiceService,
     newJobServer({ store, leases, followers, workers, locks, onChange, policy, log }),

@@ -60,7 +60,11 @@ export async function ingestFile(rest: Rest, sources: Sources, options: IngestOp
     return null;
   }
   const list = new StepList(out);
-  const job = await rest.watch(jobId, (view) => list.show(view));
+  const job = await rest.watch(
+    jobId,
+    (view) => list.show(view),
+    (reason) => list.say(`${reason} Waiting for it …`),
+  );
   const { error, warnings = [] } = job.customAttributes.sortie ?? {};
   for (const { message } of warnings) out.write(`  ! ${message}\n`);
   out.write(`  ${job.status}${error ? `: ${error.message}` : ''}\n\n`);
