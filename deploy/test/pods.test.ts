@@ -13,8 +13,11 @@ const images = imageTargets();
 const scratch = ({ name }: Workload): string[] =>
   ({ nats: [], postgres: ['/tmp', '/var/run/postgresql'] })[name] ?? ['/tmp'];
 
+const workerDrain = Number(/SORTIE_DRAIN_SECONDS=(\d+)/.exec(read('deploy/base/kustomization.yaml'))?.[1]);
+
 /** How long a program that was told to go lets others finish, as its source has it, seconds. */
 function drainOf(name: string): number {
+  if (name.startsWith('worker')) return workerDrain;
   const source = { gateway: 'gateway/src/main.ts', 'ingest-api': 'services/ingest/src/api.ts' }[name];
   return source === undefined ? 0 : Number(/stopMs = ([\d_]+)/.exec(read(source))?.[1]?.replaceAll('_', '')) / 1000;
 }
@@ -24,7 +27,16 @@ for (const { name: overlay, manifests, workloads } of overlays()) {
     const labels = find(manifests, 'Namespace', 'sortie')?.metadata.labels ?? {};
     assert.is(labels['pod-security.kubernetes.io/enforce'], 'restricted');
     for (const { name, pod, container } of workloads) {
-      assert.is(pod.containers.length + (pod.initContainers?.length ?? 0), 1, name);
+      assert.is(pod.containers.length, 1, name);
+      // Only the Job service has a step before its start.
+      const before = pod.initContainers ?? [];
+      assert.equal(before.map((step) => step.name), name === 'job' ? ['migrate'] : [], name); // prettier-ignore
+      for (const step of before) {
+        assert.is(step.image, container.image, name);
+        assert.equal(step.securityContext, container.securityContext, name);
+        assert.equal([step.envFrom, step.env], [container.envFrom, container.env], name);
+        assert.ok(existsSync(fileURLToPath(new URL(`../../${step.command?.[1] ?? ''}`, import.meta.url))), name);
+      }
       assert.ok(pod.securityContext.runAsNonRoot && pod.securityContext.runAsUser > 0, name);
       assert.is(pod.securityContext.seccompProfile.type, 'RuntimeDefault', name);
       assert.equal([pod.hostNetwork, container.securityContext.privileged], [undefined, undefined], name);
@@ -105,7 +117,6 @@ for (const { name: overlay, manifests, workloads } of overlays()) {
       const usesStorage = (container.volumeMounts ?? []).some((mount) => mount.name === 'storage');
       assert.is(usesStorage, /ingest/.test(container.image), `${name}: storage`);
       const grace = pod.terminationGracePeriodSeconds ?? 0;
-      // A segment is 4 s long.
       assert.ok(grace >= 30, name);
       const wait = container.lifecycle?.preStop?.exec?.command;
       assert.equal(wait, name.startsWith('worker') ? undefined : ['sleep', '5'], name);
