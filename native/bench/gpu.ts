@@ -42,6 +42,7 @@ const plan = (input: string, outputDir: string, rungs: number): EnginePlan => ({
   device: 0,
   gpuPreset: 'p5',
   threads: 0,
+  lookahead: null,
   posterPath: null,
   posterTime: 0,
   posterWidth: 0,
