@@ -64,6 +64,8 @@ export interface EnginePlan {
   gpuPreset: string;
   /** Threads in all; 0 for as many as the machine has cores. */
   threads: number;
+  /** Frames that libx264 or libx265 looks ahead, each of which it keeps in memory; null for the usual number, 40. */
+  lookahead: number | null;
   posterPath: string | null;
   /** Media time from which on the poster is chosen, seconds. */
   posterTime: number;
@@ -174,6 +176,9 @@ export interface EngineFailure extends Error {
     | 'TOO_LARGE' // over maxPixels or maxFrames
     | 'ENCODE_FAILED'
     | 'WRITE_FAILED'
+    | 'DISK_FULL' // no space left, or over quota
+    | 'OUTPUT_LIMIT' // over the limit of a file's size under which it runs
+    | 'OUT_OF_MEMORY'
     | 'CANCELLED'
     | 'GPU_FAILED' // of the GPU or its driver: the CPU can do the work
     | 'INTERNAL';

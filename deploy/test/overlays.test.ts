@@ -15,7 +15,7 @@ function checkGpus({ manifests, workloads }: Overlay): void {
     assert.is(container.resources.limits?.['nvidia.com/gpu'], '1', name);
     assert.equal(pod.tolerations, [{ key: 'nvidia.com/gpu', operator: 'Exists', effect: 'NoSchedule' }], name);
     // Another pod beside it would wait for its card.
-    assert.equal(manifest.spec?.strategy?.rollingUpdate, { maxUnavailable: 1, maxSurge: 0 }, name);
+    assert.equal(manifest.spec?.strategy, { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } }, name); // prettier-ignore
     const environment = environmentOf(manifests, container);
     assert.is(environment.get('NVIDIA_DRIVER_CAPABILITIES'), 'compute,video,utility', name);
     assert.is(environment.get('SORTIE_ENGINE'), 'gpu', name);

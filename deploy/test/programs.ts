@@ -9,8 +9,8 @@ export const read = (path: string): string => readFileSync(join(root, path), 'ut
 /** By image, or by the command that stands in for an image's own: the sources that read its environment. */
 export const sources: Record<string, readonly string[]> = {
   gateway: ['gateway/src/main.ts'],
-  job: ['services/job/src/main.ts', 'services/job/src/migrate-main.ts'],
-  'ingest-api': ['services/ingest/src/api-main.ts'],
+  job: ['services/job/src/main.ts', 'services/job/src/migrate-main.ts', 'services/common/src/grpc.ts'],
+  'ingest-api': ['services/ingest/src/api-main.ts', 'services/common/src/grpc.ts'],
   'ingest-worker': ['services/ingest/src/worker-main.ts', 'services/ingest/src/gpu/settings.ts'],
   'gateway/dist/secrets/main.js': ['gateway/src/secrets/main.ts'],
 };
@@ -63,7 +63,7 @@ export function imageTargets(): Map<string, ImageTarget> {
     const inherited = stages.get(from);
     const environment = new Map(inherited?.environment);
     for (const [, line = ''] of part.matchAll(/^ENV (.*)$/gm)) {
-      for (const [, key = '', value = ''] of line.matchAll(/(\w+)=(\S+)/g)) environment.set(key, value);
+      for (const [, key = '', value = ''] of line.matchAll(/\b(\w{1,100})=(\S+)/g)) environment.set(key, value);
     }
     const exposed = [...part.matchAll(/^EXPOSE (\d+)$/gm)].map(([, port]) => Number(port));
     const user = /^USER (\S+)$/m.exec(part)?.[1] ?? inherited?.user ?? '';

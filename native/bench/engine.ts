@@ -91,6 +91,7 @@ function plan(input: string, outputDir: string): EnginePlan {
     device: null,
     gpuPreset: 'p5',
     threads: 0,
+    lookahead: null,
     posterPath: 'poster.jpg',
     posterTime: 5,
     posterWidth: 1280,

@@ -27,6 +27,9 @@ const char* codeName(Code code) {
     case Code::kTooLarge: return "TOO_LARGE";
     case Code::kEncodeFailed: return "ENCODE_FAILED";
     case Code::kWriteFailed: return "WRITE_FAILED";
+    case Code::kDiskFull: return "DISK_FULL";
+    case Code::kOutputLimit: return "OUTPUT_LIMIT";
+    case Code::kOutOfMemory: return "OUT_OF_MEMORY";
     case Code::kCancelled: return "CANCELLED";
     case Code::kGpuFailed: return "GPU_FAILED";
     case Code::kInternal: break;
@@ -41,7 +44,7 @@ std::string describe(int averror) {
 }
 
 int check(int result, Code code, const char* what) {
-  if (result < 0) throw EngineError(code, std::string(what) + ": " + describe(result));
+  if (result < 0) throw EngineError(result == AVERROR(ENOMEM) ? Code::kOutOfMemory : code, std::string(what) + ": " + describe(result));
   return result;
 }
 
@@ -81,8 +84,15 @@ File::~File() {
 
 namespace {
 [[noreturn]] void failToWrite(const std::string& path, int error) {
-  throw EngineError(Code::kWriteFailed, "Writing " + path + " failed: " + std::strerror(error) +
-                                            "; check the free space and the rights of the output folder.");
+  // The folder is the server's and not the reader's: only the file's own name is told.
+  const std::string what = "Writing " + std::filesystem::path(path).filename().string() + " failed: " + std::strerror(error);
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT: throw EngineError(Code::kDiskFull, what + "; free some space for the worker.");
+    case EFBIG: throw EngineError(Code::kOutputLimit, what + "; the output is larger than is expected of this video.");
+    case ENOMEM: throw std::bad_alloc();
+    default: throw EngineError(Code::kWriteFailed, what + "; check the worker's output folder.");
+  }
 }
 }  // namespace
 

@@ -38,6 +38,9 @@ enum class Code {
   kTooLarge,
   kEncodeFailed,
   kWriteFailed,
+  kDiskFull,
+  kOutputLimit,
+  kOutOfMemory,
   kCancelled,
   kGpuFailed,
   kInternal
@@ -55,7 +58,7 @@ class EngineError : public std::runtime_error {
 
 /** libav's words for an error number. */
 std::string describe(int averror);
-/** For calls that fail only for want of memory or by a mistake of ours. */
+/** For calls that should not fail. Want of memory has a code of its own, whatever `code` says. */
 int check(int result, Code code, const char* what);
 
 struct PacketDeleter {

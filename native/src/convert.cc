@@ -144,6 +144,7 @@ EnginePlan toEnginePlan(const Napi::Object& object) {
   plan.device = get(object, "device").IsNull() ? -1 : atLeast(object, "device", 0);
   plan.gpuPreset = text(object, "gpuPreset");
   plan.threads = atLeast(object, "threads", 0);
+  plan.lookahead = get(object, "lookahead").IsNull() ? -1 : atLeast(object, "lookahead", 0);
   plan.posterPath = optionalText(object, "posterPath");
   plan.posterTime = number(object, "posterTime");
   plan.posterWidth = integer(object, "posterWidth");

@@ -20,6 +20,8 @@ struct EncoderSettings {
   std::string preset;
   std::string gpuPreset;
   int threads = 1;
+  /** Frames; -1 for the usual number. */
+  int lookahead = -1;
 };
 
 class Encoder {

@@ -46,6 +46,8 @@ struct EnginePlan {
   int device = -1;
   std::string gpuPreset = "p5";
   int threads = 0;
+  /** Frames that the CPU's encoder looks ahead; -1 for its usual number. */
+  int lookahead = -1;
   std::optional<std::string> posterPath;
   double posterTime = 0;
   int posterWidth = 0;

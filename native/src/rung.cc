@@ -29,6 +29,7 @@ EncoderSettings settingsOf(const EnginePlan& plan, const RungPlan& rung, int thr
   settings.preset = plan.preset;
   settings.gpuPreset = plan.gpuPreset;
   settings.threads = threads;
+  settings.lookahead = plan.lookahead;
   return settings;
 }
 

@@ -52,7 +52,9 @@ void Sound::start() {
 }
 
 void Sound::leaveOut(size_t index, const EngineError& error) {
-  if (error.code() == Code::kWriteFailed) throw error;
+  const bool ofTheOutput =
+      error.code() == Code::kWriteFailed || error.code() == Code::kDiskFull || error.code() == Code::kOutputLimit;
+  if (ofTheOutput) throw error;
   warnings_.push_back("The sound track " + std::to_string(plan_.audio[index].stream) +
                       " was left out: " + error.what() + ".");
   if (tracks_[index]) tracks_[index]->discard();

@@ -13,7 +13,8 @@ Napi::Error toError(Napi::Env env, const std::exception_ptr& failure) {
     code = error.code();
     message = error.what();
   } catch (const std::bad_alloc&) {
-    message = "The media engine ran out of memory; raise the limit or lower the number of renditions.";
+    code = Code::kOutOfMemory;
+    message = "The media engine ran out of memory.";
   } catch (const std::exception& error) {
     message = error.what();
   } catch (...) {

@@ -29,10 +29,13 @@ test('files: those that are named', () => {
   assert.not.equal(confine('--read', secret, '--', 'cp', '/dev/null', secret).status, 0);
   const room = fresh('-room');
   mkdirSync(room);
-  assert.is(confine('--write', room, '--', 'sh', '-c', `echo a > ${room}/a && mv ${room}/a ${room}/b && rm ${room}/b && mkdir ${room}/c`).status, 0); // prettier-ignore
+  const inRoom: readonly (readonly string[])[] = [['touch', 'a'], ['mv', 'a', 'b'], ['rm', 'b'], ['mkdir', 'c']]; // prettier-ignore
+  for (const [command = '', ...names] of inRoom)
+    assert.is(confine('--write', room, '--', command, ...names.map((name) => join(room, name))).status, 0, command);
   assert.not.equal(confine('--write', room, '--', 'touch', `${room}-beside`).status, 0);
   // What is written cannot be run.
-  assert.not.equal(confine('--write', room, '--', 'sh', '-c', `cp /bin/true ${room}/t && ${room}/t`).status, 0);
+  assert.is(confine('--write', room, '--', 'cp', '/bin/true', join(room, 't')).status, 0);
+  assert.is(confine('--write', room, '--', join(room, 't')).status, 126);
 });
 
 test('network: none, pairs of sockets excepted', () => {
@@ -50,15 +53,26 @@ test('network: none, pairs of sockets excepted', () => {
 test('limits and failures', () => {
   const room = fresh('-room');
   mkdirSync(room);
-  assert.not.equal(confine('--write', room, '--file-size', '1000', '--', 'sh', '-c', `head -c 2000 /dev/zero > ${room}/a`).status, 0); // prettier-ignore
+  assert.not.equal(confine('--write', room, '--file-size', '1000', '--', 'sh', '-c', `exec head -c 2000 /dev/zero > ${room}/a`).status, 0); // prettier-ignore
   assert.is(confine('--open-files', '16', '--', 'sh', '-c', 'ulimit -n').stdout.trim(), '16');
   assert.is(confine('--', 'sh', '-c', 'ulimit -c').stdout.trim(), '0');
-  assert.not.equal(confine('--cpu', '1', '--', 'sh', '-c', 'while :; do :; done').status, 0);
+  assert.is(confine('--cpu', '1', '--', 'sh', '-c', 'while :; do :; done').signal, 'SIGXCPU');
+  const allocate = "try { Buffer.alloc(4e8, 1); console.log('taken'); } catch { console.log('refused'); }";
+  assert.is(confine(...node, '--data', '300000000', '--', process.execPath, '-e', allocate).stdout, 'refused\n');
+  assert.is(confine(...node, '--data', '900000000', '--', process.execPath, '-e', allocate).stdout, 'taken\n');
   assert.is(confine('--', 'sh', '-c', 'exit 7').status, 7);
   assert.is(confine('--', 'no-such-command').status, 127);
   for (const wrong of [[], ['--'], ['--cpu'], ['--cpu', '-1', '--', 'true'], ['--wrong', '1', '--', 'true']])
     assert.is(confine(...wrong).status, 125);
   if (told.files) assert.is(confine('--read', '/no/such/path', '--', 'true').status, 125);
+});
+
+test('processes: none besides, but for drivers of GPUs; threads as many as wanted', () => {
+  const fork = ['sh', '-c', '/bin/true; echo on'];
+  assert.is(confine('--', ...fork).stdout, '');
+  assert.is(confine('--gpu', '--', ...fork).stdout, 'on\n');
+  const thread = "new (require('node:worker_threads').Worker)('console.log(1)', { eval: true })";
+  assert.is(confine(...node, '--', process.execPath, '-e', thread).stdout, '1\n');
 });
 
 test('the engine runs inside, and talks to its parent', async () => {

@@ -100,6 +100,7 @@ export function planFor(input: string, changes: Partial<EnginePlan> = {}): Engin
     device: null,
     gpuPreset: 'p5',
     threads: 2,
+    lookahead: null,
     posterPath: 'poster.jpg',
     posterTime: 0,
     posterWidth: 160,

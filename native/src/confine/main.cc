@@ -1,7 +1,7 @@
 // sortie-confine: runs a command that reads a stranger's file, without network and with the named files only.
 //
-//   sortie-confine [--read PATH]... [--write PATH]... [--gpu] [--memory BYTES] [--cpu SECONDS] [--file-size BYTES]
-//                  [--open-files N] [--explain] -- COMMAND ARGS...
+//   sortie-confine [--read PATH]... [--write PATH]... [--gpu] [--memory BYTES] [--data BYTES] [--cpu SECONDS]
+//                  [--file-size BYTES] [--open-files N] [--explain] -- COMMAND ARGS...
 //
 // Needs no privilege: no_new_privs, resource limits, Landlock (files, TCP), seccomp (system calls). What the kernel does
 // not offer is left out silently; --explain tells, as one line of JSON, what is in force. The caller's own failures end
@@ -39,16 +39,27 @@
 namespace {
 
 constexpr int kOwnFailure = 125;
+// At the soft limit of CPU time comes SIGXCPU, at the hard one SIGKILL (setrlimit(2)). The distance lets the caller tell the
+// limit from a SIGKILL of somebody else.
+constexpr rlim_t kCpuGraceSeconds = 5;
 
 [[noreturn]] void fail(const std::string& what, int error = 0) {
   std::fprintf(stderr, "sortie-confine: %s%s%s\n", what.c_str(), error ? ": " : "", error ? std::strerror(error) : "");
   std::exit(kOwnFailure);
 }
 
+struct Limit {
+  int resource;
+  rlim_t soft;
+  rlim_t hard;
+};
+
+// RLIMIT_AS counts address space that is only reserved (V8 and CUDA reserve hundreds of GiB); RLIMIT_DATA counts writable
+// private memory alone (getrlimit(2), since Linux 4.7), which suits programs that hold such reservations.
 struct Options {
   std::vector<std::string> read;
   std::vector<std::string> write;
-  std::vector<std::pair<int, rlim_t>> limits;
+  std::vector<Limit> limits;
   bool gpu = false;
   bool explain = false;
   char** command = nullptr;
@@ -175,7 +186,8 @@ constexpr uint32_t kTypeIntoTerminal = 0x5412;  // TIOCSTI
 
 class Filter {
  public:
-  Filter() {
+  /** `processes`: whether the command may start others. */
+  explicit Filter(bool processes) {
     add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch));
     jump(BPF_JEQ, SORTIE_AUDIT_ARCH, 1, 0);
     add(BPF_RET, SECCOMP_RET_KILL_PROCESS);
@@ -188,7 +200,13 @@ class Filter {
     for (const int number : kForbidden) refuse(number, EPERM);
     // Its flags lie behind a pointer, out of a filter's sight; the C library then takes clone (as container runtimes do).
     refuse(kClone3, ENOSYS);
-    refuseArgument(SYS_clone, 0, BPF_JSET, kNamespaces);
+    refuseClone(processes);
+    if (!processes) {
+#if defined(__x86_64__)
+      refuse(SYS_fork, EPERM);
+      refuse(SYS_vfork, EPERM);
+#endif
+    }
     refuseArgument(SYS_ioctl, 1, BPF_JEQ, kTypeIntoTerminal);
     add(BPF_RET, SECCOMP_RET_ALLOW);
   }
@@ -206,6 +224,15 @@ class Filter {
   void refuse(int number, int error) {
     jump(BPF_JEQ, static_cast<uint32_t>(number), 0, 1);
     add(BPF_RET, SECCOMP_RET_ERRNO | static_cast<uint32_t>(error));
+  }
+  /** Threads are allowed, new namespaces never, new processes only where the command may start others. */
+  void refuseClone(bool processes) {
+    jump(BPF_JEQ, static_cast<uint32_t>(SYS_clone), 0, processes ? 4 : 5);
+    add(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(offsetof(seccomp_data, args)));  // the flags, on both machines
+    jump(BPF_JSET, kNamespaces, processes ? 0 : 1, processes ? 1 : 0);
+    if (!processes) jump(BPF_JSET, CLONE_THREAD, 1, 0);
+    add(BPF_RET, SECCOMP_RET_ERRNO | EPERM);
+    add(BPF_RET, SECCOMP_RET_ALLOW);
   }
   void refuseArgument(int number, int argument, int test, uint32_t value) {
     jump(BPF_JEQ, static_cast<uint32_t>(number), 0, 4);
@@ -229,9 +256,14 @@ rlim_t toNumber(const char* option, const char* text) {
   return static_cast<rlim_t>(value);
 }
 
+/** `grace`: how far the hard limit lies above the soft one. */
+Limit limitOf(int resource, rlim_t value, rlim_t grace = 0) {
+  return {resource, value, value > RLIM_INFINITY - 1 - grace ? value : value + grace};
+}
+
 Options parse(int argc, char** argv) {
   Options options;
-  options.limits.emplace_back(RLIMIT_CORE, 0);
+  options.limits.push_back({RLIMIT_CORE, 0, 0});
   int i = 1;
   for (; i < argc && std::strcmp(argv[i], "--") != 0; ++i) {
     const std::string option = argv[i];
@@ -247,10 +279,11 @@ Options parse(int argc, char** argv) {
     const char* value = argv[++i];
     if (option == "--read") options.read.emplace_back(value);
     else if (option == "--write") options.write.emplace_back(value);
-    else if (option == "--memory") options.limits.emplace_back(RLIMIT_AS, toNumber("--memory", value));
-    else if (option == "--cpu") options.limits.emplace_back(RLIMIT_CPU, toNumber("--cpu", value));
-    else if (option == "--file-size") options.limits.emplace_back(RLIMIT_FSIZE, toNumber("--file-size", value));
-    else if (option == "--open-files") options.limits.emplace_back(RLIMIT_NOFILE, toNumber("--open-files", value));
+    else if (option == "--memory") options.limits.push_back(limitOf(RLIMIT_AS, toNumber("--memory", value)));
+    else if (option == "--data") options.limits.push_back(limitOf(RLIMIT_DATA, toNumber("--data", value)));
+    else if (option == "--cpu") options.limits.push_back(limitOf(RLIMIT_CPU, toNumber("--cpu", value), kCpuGraceSeconds));
+    else if (option == "--file-size") options.limits.push_back(limitOf(RLIMIT_FSIZE, toNumber("--file-size", value)));
+    else if (option == "--open-files") options.limits.push_back(limitOf(RLIMIT_NOFILE, toNumber("--open-files", value)));
     else fail("unknown option: " + option);
   }
   if (i + 1 < argc) options.command = argv + i + 1;
@@ -259,11 +292,11 @@ Options parse(int argc, char** argv) {
 }
 
 void limit(const Options& options) {
-  for (const auto& [resource, value] : options.limits) {
+  for (const auto& [resource, soft, hard] : options.limits) {
     rlimit now{};
     if (::getrlimit(static_cast<__rlimit_resource_t>(resource), &now) != 0) fail("getrlimit", errno);
-    const rlim_t hard = now.rlim_max == RLIM_INFINITY || value < now.rlim_max ? value : now.rlim_max;
-    const rlimit wanted{hard, hard};
+    const auto allowed = [&now](rlim_t value) { return now.rlim_max == RLIM_INFINITY || value < now.rlim_max ? value : now.rlim_max; };
+    const rlimit wanted{allowed(soft), allowed(hard)};
     if (::setrlimit(static_cast<__rlimit_resource_t>(resource), &wanted) != 0) fail("setrlimit", errno);
   }
 }
@@ -278,7 +311,8 @@ int main(int argc, char** argv) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("PR_SET_NO_NEW_PRIVS", errno);
   limit(options);
   const int landlock = restrictFiles(options);
-  const bool seccomp = Filter().install();
+  // A process that the command started could outlive it and write on. CUDA may start nvidia-modprobe.
+  const bool seccomp = Filter(options.gpu).install();
   if (options.explain) {
     std::fprintf(options.command ? stderr : stdout,
                  "{\"noNewPrivileges\":true,\"landlock\":%d,\"files\":%s,\"tcp\":%s,\"signals\":%s,\"seccomp\":%s}\n", landlock,

@@ -9,9 +9,10 @@ namespace {
 // Key frames come only where the picture asks for them: no scene cuts, closed GOPs, and keyint far away as a safety net,
 // for a keyint equal to the forced distance would add IDR pictures of its own where the frame rate varies.
 constexpr const char* kParameters =
-    "scenecut=0:open-gop=0:bframes=3:b-pyramid=normal:aq-mode=1:rc-lookahead=40:nal-hrd=none";
+    "scenecut=0:open-gop=0:bframes=3:b-pyramid=normal:aq-mode=1:nal-hrd=none";
 constexpr const char* kHevcParameters =
-    "scenecut=0:open-gop=0:bframes=3:b-pyramid=1:aq-mode=1:rc-lookahead=40:repeat-headers=0:info=0:log-level=none";
+    "scenecut=0:open-gop=0:bframes=3:b-pyramid=1:aq-mode=1:repeat-headers=0:info=0:log-level=none";
+constexpr int kUsualLookahead = 40;
 constexpr int kSafetyGops = 4;
 constexpr int kLeastKeyint = 250;
 
@@ -47,6 +48,8 @@ void SoftwareEncoder::open(const AVFrame& first) {
   context_->thread_count = settings_.threads;
   context_->thread_type = FF_THREAD_FRAME;
   // Pools of its own: libx265 does not know thread_count.
+  const std::string lookahead =
+      ":rc-lookahead=" + std::to_string(settings_.lookahead >= 0 ? settings_.lookahead : kUsualLookahead);
   const std::string pools = ":pools=" + std::to_string(std::max(1, settings_.threads));
   const double rate = av_q2d(settings_.frameRate);
   context_->gop_size =
@@ -58,15 +61,17 @@ void SoftwareEncoder::open(const AVFrame& first) {
   av_dict_set(&options, "profile", settings_.hevc ? (settings_.tenBit ? "main10" : "main") : "high", 0);
   av_dict_set(&options, "forced-idr", "1", 0);
   if (settings_.hevc)
-    av_dict_set(&options, "x265-params", (kHevcParameters + pools).c_str(), 0);
+    av_dict_set(&options, "x265-params", (kHevcParameters + lookahead + pools).c_str(), 0);
   else
-    av_dict_set(&options, "x264-params", kParameters, 0);
+    av_dict_set(&options, "x264-params", (kParameters + lookahead).c_str(), 0);
   const int opened = avcodec_open2(context_.get(), codec, &options);
   av_dict_free(&options);
-  if (opened < 0)
-    throw EngineError(Code::kEncodeFailed, std::string(name()) + " does not start at " + std::to_string(settings_.width) + "x" +
-                                               std::to_string(settings_.height) + " with the preset \"" + settings_.preset +
-                                               "\": " + describe(opened) + ".");
+  if (opened < 0) {
+    const Code code = opened == AVERROR(ENOMEM) ? Code::kOutOfMemory : Code::kEncodeFailed;
+    throw EngineError(code, std::string(name()) + " does not start at " + std::to_string(settings_.width) + "x" +
+                                std::to_string(settings_.height) + " with the preset \"" + settings_.preset +
+                                "\": " + describe(opened) + ".");
+  }
   parameters_.reset(avcodec_parameters_alloc());
   if (!parameters_) throw std::bad_alloc();
   check(avcodec_parameters_from_context(parameters_.get(), context_.get()), Code::kInternal, "Codec parameters");

@@ -19,11 +19,14 @@ interface Context {
 const it = suite<Context>('several of each');
 
 it.before(async (context) => {
-  const fleet = await startFleet({ gateway: 2, job: 2, 'ingest-api': 2, worker: 3 }, {
-    SORTIE_THREADS: '1',
-    // A worker that is told to go hands back at once.
-    SORTIE_DRAIN_SECONDS: '0',
-  });
+  const fleet = await startFleet(
+    { gateway: 2, job: 2, 'ingest-api': 2, worker: 3 },
+    {
+      SORTIE_THREADS: '1',
+      // A worker that is told to go hands back at once.
+      SORTIE_DRAIN_SECONDS: '0',
+    },
+  );
   context.fleet = fleet;
   context.short = join(fleet.directory, 'short.ts');
   context.long = join(fleet.directory, 'long.ts');

@@ -1,16 +1,15 @@
 // From the bytes of one item to its value, by the coding that its table gives. A reader is made once for each line of a
 // table, with all constants in it: this is where a decoder of telemetry spends its time. Readers never throw.
+import { klvBudget } from '../budgets.js';
 import type { Coding } from './coding.js';
 import type { Item, Value } from './item.js';
 import { readPack, type Pack } from './pack.js';
+import { withoutPadding } from './padding.js';
 import { labelBytes, startsWithLabel } from './label.js';
 import { readLength } from './ber.js';
 import { readItems } from './set.js';
 import { mappingsOf, mostImapbBytes, readImapb, specialNote } from './st1201.js';
 import { uuidText } from './uuid.js';
-
-/** Sets in sets in sets: real ones go three deep. */
-export const deepest = 8;
 
 /** Gives the item its value and note. `depth` counts the sets around it. */
 export type Reader = (item: Item, bytes: Buffer, start: number, end: number, depth: number) => void;
@@ -204,8 +203,7 @@ const strict = new TextDecoder('utf-8', { fatal: true });
 const readText: Reader = (item, bytes, start, end) => {
   if (end === start) item.note = 'no longer known';
   try {
-    // Fixed-size fields are padded with NULs in the wild.
-    item.value = strict.decode(bytes.subarray(start, end)).replace(/\0+$/, '');
+    item.value = withoutPadding(strict.decode(bytes.subarray(start, end)));
   } catch {
     item.value = bytes.toString('latin1', start, end);
     item.note = 'not UTF-8';
@@ -215,7 +213,7 @@ const readText: Reader = (item, bytes, start, end) => {
 const utf16Reader: Reader = (item, bytes, start, end) => {
   const isWide = (end - start) % 2 === 0 && end > start && bytes[start] === 0;
   const characters = isWide ? Buffer.from(bytes.subarray(start, end)).swap16().toString('utf16le') : bytes.toString('latin1', start, end); // prettier-ignore
-  item.value = characters.replace(/\0+$/, '');
+  item.value = withoutPadding(characters);
   if (end === start) item.note = 'no longer known';
 };
 
@@ -235,7 +233,7 @@ function insideLabel(bytes: Buffer, start: number, end: number): number {
 
 function setReader({ table }: Coding & { kind: 'set' }): Reader {
   return (item, bytes, start, end, depth) => {
-    if (depth >= deepest) {
+    if (depth >= klvBudget.depth) {
       item.note = 'too deep';
       return;
     }
@@ -248,7 +246,7 @@ function setReader({ table }: Coding & { kind: 'set' }): Reader {
 
 function seriesReader({ of }: Coding & { kind: 'series' }): Reader {
   return (item, bytes, start, end, depth) => {
-    if (depth >= deepest) {
+    if (depth >= klvBudget.depth) {
       item.note = 'too deep';
       return;
     }
@@ -282,9 +280,9 @@ function packReader(pack: Pack, unwrap: boolean): Reader {
       item.note = 'no longer known';
       return;
     }
-    const fields = depth < deepest ? readPack(pack, bytes, start, end, depth + 1) : null;
+    const fields = depth < klvBudget.depth ? readPack(pack, bytes, start, end, depth + 1) : null;
     item.value = fields && unwrap ? (fields[''] as Value) : fields;
-    if (!fields) item.note = depth < deepest ? 'unreadable' : 'too deep';
+    if (!fields) item.note = depth < klvBudget.depth ? 'unreadable' : 'too deep';
   };
 }
 
