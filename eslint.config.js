@@ -57,6 +57,7 @@ export default tseslint.config(
     files: [
       'services/common/src/grpc-stream.ts',
       'services/common/src/testing/child.ts',
+      'services/ingest/src/confined/run.ts',
       'services/ingest/src/sample/flight.ts',
       '**/*.test.ts',
     ],

@@ -13,6 +13,7 @@ import { randomUUID } from 'node:crypto';
 export interface JobView {
   jobId: string;
   status: string;
+  messages: string[];
   results?: { layerId: number; serviceName: string };
   customAttributes: {
     sortie?: {
@@ -22,6 +23,8 @@ export interface JobView {
       error: { message: string } | null;
       warnings: { code: string; message: string }[];
       attempts: { number: number; worker: string }[];
+      createTime: string | null;
+      endTime: string | null;
     };
   };
 }

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '@sortie/common/free-port';
 import type { Announcement } from '@sortie/common/process';
-import { startNats } from '@sortie/common/testing/nats';
-import { startPostgres } from '@sortie/common/testing/postgres';
+import { startNats, type TestNats } from '@sortie/common/testing/nats';
+import { startPostgres, type TestPostgres } from '@sortie/common/testing/postgres';
 import { adminName, dataDirectory, prepare } from '../data.js';
 
 const programs = {
@@ -33,6 +33,7 @@ export class Member {
     readonly kind: Kind,
     private readonly environment: NodeJS.ProcessEnv,
     private readonly logPath: string,
+    private readonly nodeOptions: readonly string[] = [],
   ) {}
 
   get pid(): number {
@@ -42,7 +43,7 @@ export class Member {
   async start(): Promise<void> {
     const log = openSync(this.logPath, 'a');
     const path = program(programs[this.kind]);
-    const child = spawn(process.execPath, ['--enable-source-maps', path], {
+    const child = spawn(process.execPath, ['--enable-source-maps', ...this.nodeOptions, path], {
       env: { ...process.env, NODE_ENV: 'production', SORTIE_METRICS_LISTEN: '127.0.0.1:0', ...this.environment },
       stdio: ['ignore', log, log, 'ipc'],
     });
@@ -57,9 +58,13 @@ export class Member {
     this.vitals = `http://127.0.0.1:${metricsPort}`;
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.child?.kill(signal);
+  }
+
   /** Tells it to go, and waits until it has gone. */
-  async stop(): Promise<void> {
-    this.child?.kill('SIGTERM');
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    this.child?.kill(signal);
     await this.gone;
   }
 
@@ -78,10 +83,25 @@ export interface Fleet {
   admin: { username: string; password: string };
   storage: string;
   directory: string;
+  nats: TestNats;
+  postgres: TestPostgres;
   stop(): Promise<void>;
 }
 
-export async function startFleet(counts: Record<Kind, number>, environment: NodeJS.ProcessEnv = {}): Promise<Fleet> {
+export interface FleetOptions {
+  /** Where the storage is to lie; within the fleet's own directory when it is left out. */
+  storage?: string;
+  /** Address of the database as the programs see it, from the real one. */
+  database?: (url: string) => Promise<string>;
+  /** A module that each worker loads before its own. */
+  preload?: string;
+}
+
+export async function startFleet(
+  counts: Record<Kind, number>,
+  environment: NodeJS.ProcessEnv = {},
+  options: FleetOptions = {},
+): Promise<Fleet> {
   const directory = await mkdtemp(join(tmpdir(), 'sortie-fleet-'));
   const data = dataDirectory(join(directory, 'data'));
   await prepare(data);
@@ -90,6 +110,8 @@ export async function startFleet(counts: Record<Kind, number>, environment: Node
     env: { ...process.env, SORTIE_DATABASE: postgres.url },
     stdio: 'pipe',
   });
+  const storage = options.storage ?? data.storage;
+  const preload = options.preload === undefined ? [] : ['--import', options.preload];
   const ports = (count: number): Promise<number[]> => Promise.all(Array.from({ length: count }, freePort));
   const [jobPorts, ingestPorts, gatewayPorts] = await Promise.all([
     ports(counts.job),
@@ -99,9 +121,9 @@ export async function startFleet(counts: Record<Kind, number>, environment: Node
   const all = (list: readonly number[]): string => `ipv4:${list.map((port) => `127.0.0.1:${port}`).join(',')}`;
   const common = {
     ...environment,
-    SORTIE_DATABASE: postgres.url,
+    SORTIE_DATABASE: options.database ? await options.database(postgres.url) : postgres.url,
     SORTIE_NATS_URL: nats.url,
-    SORTIE_STORAGE: data.storage,
+    SORTIE_STORAGE: storage,
     SORTIE_USERS_FILE: data.users,
     SORTIE_TOKEN_KEY_FILE: data.tokenKey,
     SORTIE_JOB_ADDRESS: all(jobPorts),
@@ -117,7 +139,7 @@ export async function startFleet(counts: Record<Kind, number>, environment: Node
     ...make('ingest-api', 'SORTIE_INGEST_LISTEN', ingestPorts),
     ...Array.from(
       { length: counts.worker },
-      (_, index) => new Member('worker', common, join(data.logs, `worker-${index}.log`)),
+      (_, index) => new Member('worker', common, join(data.logs, `worker-${index}.log`), preload),
     ),
     ...make('gateway', 'SORTIE_GATEWAY_LISTEN', gatewayPorts),
   ];
@@ -128,8 +150,10 @@ export async function startFleet(counts: Record<Kind, number>, environment: Node
     of: (kind) => members.filter((member) => member.kind === kind),
     gateways: gatewayPorts.map((port) => `http://127.0.0.1:${port}`),
     admin: { username: adminName, password: await readFile(data.adminPassword, 'utf8') },
-    storage: data.storage,
+    storage,
     directory,
+    nats,
+    postgres,
     stop: async () => {
       await Promise.all(members.map((member) => member.stop()));
       await Promise.all([nats.stop(), postgres.stop()]);

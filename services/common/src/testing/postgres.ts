@@ -1,15 +1,20 @@
 // A real PostgreSQL for tests: Debian's, in a directory of its own.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { freePort } from '../free-port.js';
-import { startProgram } from './child.js';
+import { startProgram, type Program } from './child.js';
 
 export interface TestPostgres {
   url: string;
+  /** Kills it as a power loss would, with all of its children; the data stay. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
+  /** SIGSTOP or SIGCONT for it and all of its children. */
+  signal(signal: NodeJS.Signals): void;
   stop(): Promise<void>;
 }
 
@@ -41,22 +46,36 @@ export async function startPostgres(): Promise<TestPostgres> {
   );
   const port = await freePort();
   const url = `postgres://sortie@127.0.0.1:${port}/postgres`;
-  const program = await startProgram(
-    join(bin, 'postgres'),
-    ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', directory, '-F'],
-    async () => {
-      const client = new pg.Client({ connectionString: url });
-      try {
-        await client.connect();
-        return true;
-      } finally {
-        await client.end().catch(() => undefined);
-      }
-    },
-    user,
-  );
+  const startServer = (): Promise<Program> =>
+    startProgram(
+      join(bin, 'postgres'),
+      ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', directory, '-F'],
+      async () => {
+        const client = new pg.Client({ connectionString: url });
+        try {
+          await client.connect();
+          return true;
+        } finally {
+          await client.end().catch(() => undefined);
+        }
+      },
+      user,
+    );
+  let program = await startServer();
+  const family = (): number[] => {
+    const pid = program.child.pid ?? 0;
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter((text) => text !== ''); // prettier-ignore
+    return [...children.map(Number), pid];
+  };
   return {
     url,
+    kill: () => program.stop('SIGQUIT'),
+    start: async () => {
+      program = await startServer();
+    },
+    signal: (signal) => {
+      for (const pid of family()) process.kill(pid, signal);
+    },
     stop: async () => {
       await program.stop('SIGQUIT');
       await rm(directory, { recursive: true, force: true });

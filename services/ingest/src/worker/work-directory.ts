@@ -37,10 +37,11 @@ export async function sweepWorkDirectory(
   root: string,
   jobs: JobServiceClient,
   log: Pick<Logger, 'info'>,
+  now: () => number = Date.now,
 ): Promise<void> {
   for (const name of await readdir(root)) {
     const path = join(root, name);
-    const age = Date.now() - (await stat(path).then(({ mtimeMs }) => mtimeMs, () => Date.now())); // prettier-ignore
+    const age = now() - (await stat(path).then(({ mtimeMs }) => mtimeMs, () => Date.now())); // prettier-ignore
     const owner = attemptOf(name);
     if (preflightForm.test(name) ? age < oldMs : !owner || age < youngMs) continue;
     if (owner && isRunning(await jobOrNull(jobs, owner.jobId), owner.attempt)) continue;
