@@ -125,7 +125,8 @@ export class DirectoryStorage implements Storage {
           sizeBytes += chunk.length;
           onSize?.(sizeBytes);
           hash.update(chunk);
-          await file.writev([chunk]);
+          // A write may take less than it was given; this one goes on until it has taken all, or fails.
+          await file.writeFile(chunk);
         }
         await file.sync();
       } finally {

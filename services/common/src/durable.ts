@@ -40,7 +40,7 @@ export async function hashSynced(from: FileHandle, to: FileHandle | null): Promi
     if (bytesRead === 0) break;
     const bytes = buffer.subarray(0, bytesRead);
     hash.update(bytes);
-    if (to) await to.writev([bytes]);
+    if (to) await to.writeFile(bytes);
     sizeBytes += bytesRead;
   }
   await (to ?? from).datasync();
