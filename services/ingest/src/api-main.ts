@@ -1,7 +1,7 @@
 // Program: the Ingest API.
 import { maxConnectionAgeSeconds } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
-import { announce, required, stopOnSignal } from '@sortie/common/process';
+import { announce, goOnAfterErrors, required, stopOnSignal } from '@sortie/common/process';
 import { newVitals, serveVitals } from '@sortie/common/vitals';
 import { startIngestApi } from './api.js';
 
@@ -25,6 +25,7 @@ const api = await startIngestApi(
   log,
   vitals,
 );
+goOnAfterErrors(log, vitals.registry);
 stopsWith(async () => {
   await api.stop();
   await vitalsServer.stop();

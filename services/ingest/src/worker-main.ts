@@ -1,7 +1,7 @@
 // Program: an ingest worker.
 import { join } from 'node:path';
 import { newLogger } from '@sortie/common/log';
-import { announce, required, stopOnSignal } from '@sortie/common/process';
+import { announce, goOnAfterErrors, required, stopOnSignal } from '@sortie/common/process';
 import { newVitals, serveVitals } from '@sortie/common/vitals';
 import { engineSettings } from './gpu/settings.js';
 import { packagedFfprobe } from './media/probe.js';
@@ -28,6 +28,7 @@ const worker = await startWorker(
   log,
   vitals,
 );
+goOnAfterErrors(log, vitals.registry);
 stopsWith(async () => {
   await worker.stop();
   await vitalsServer.stop();

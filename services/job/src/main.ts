@@ -1,7 +1,7 @@
 // Program: the Job service.
 import { maxConnectionAgeSeconds } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
-import { announce, required, stopOnSignal } from '@sortie/common/process';
+import { announce, goOnAfterErrors, required, stopOnSignal } from '@sortie/common/process';
 import { newVitals, serveVitals } from '@sortie/common/vitals';
 import { startJobService } from './service.js';
 
@@ -21,6 +21,7 @@ const service = await startJobService(
   log,
   vitals,
 );
+goOnAfterErrors(log, vitals.registry);
 stopsWith(async () => {
   await service.stop();
   await vitalsServer.stop();
