@@ -50,9 +50,12 @@ await Promise.all([
 health.start();
 log.info({ port: bound }, 'gateway is up');
 goOnAfterErrors(log, registry);
-stopsWith(async () => {
+stopsWith(async (hurry) => {
   health.stop();
-  setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
+  const cut = (): void => app.server.closeAllConnections();
+  hurry.addEventListener('abort', cut);
+  if (hurry.aborted) cut();
+  setTimeout(cut, stopMs).unref();
   await app.close();
   jobClient.close();
   ingest.close();

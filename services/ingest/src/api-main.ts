@@ -26,8 +26,8 @@ const api = await startIngestApi(
   vitals,
 );
 goOnAfterErrors(log, vitals.registry);
-stopsWith(async () => {
-  await api.stop();
+stopsWith(async (hurry) => {
+  await api.stop(hurry);
   await vitalsServer.stop();
 });
 announce(api.port, vitalsServer.port);

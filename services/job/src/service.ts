@@ -29,7 +29,7 @@ export interface JobServiceSettings {
 
 export interface JobService {
   port: number;
-  stop(): Promise<void>;
+  stop(hurry?: AbortSignal): Promise<void>;
 }
 
 const databaseWaitMs = 1_000;
@@ -83,9 +83,9 @@ export async function startJobService(
   log.info({ port: running.port }, 'job service is up');
   return {
     port: running.port,
-    stop: async () => {
+    stop: async (hurry) => {
       health.stop();
-      await running.stop();
+      await running.stop(undefined, hurry);
       await reconciler.stop();
       await nats.close();
       await database.close();
