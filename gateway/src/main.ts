@@ -4,7 +4,7 @@ import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest'
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
 import { askHealth, clientCredentials, clientOptions, transferOptions } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
-import { announce, required, stopOnSignal } from '@sortie/common/process';
+import { announce, goOnAfterErrors, required, stopOnSignal } from '@sortie/common/process';
 import { Users } from '@sortie/common/users';
 import { newVitals, serveVitals, splitAddress } from '@sortie/common/vitals';
 import { newApp } from './app.js';
@@ -49,9 +49,13 @@ await Promise.all([
 ]);
 health.start();
 log.info({ port: bound }, 'gateway is up');
-stopsWith(async () => {
+goOnAfterErrors(log, registry);
+stopsWith(async (hurry) => {
   health.stop();
-  setTimeout(() => app.server.closeAllConnections(), stopMs).unref();
+  const cut = (): void => app.server.closeAllConnections();
+  hurry.addEventListener('abort', cut);
+  if (hurry.aborted) cut();
+  setTimeout(cut, stopMs).unref();
   await app.close();
   jobClient.close();
   ingest.close();

@@ -1,8 +1,9 @@
 // The data directory of a Sortie that runs on this machine: its secrets, its logs, and where it answers.
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { lockNote, takeLock, tryLock, type Lock } from '@sortie/common/lock';
 import { saveUser } from '@sortie/common/users';
 
 export interface DataDirectory {
@@ -15,8 +16,8 @@ export interface DataDirectory {
   users: string;
   /** Password of the administrator that was made at first start; readable by its owner only. */
   adminPassword: string;
-  /** Address of the running gateway. */
-  running: string;
+  /** Locked by the Sortie that runs here, with its address in it. */
+  lock: string;
 }
 
 export const adminName = 'admin';
@@ -33,7 +34,7 @@ export function dataDirectory(path: string): DataDirectory {
     tokenKey: at('token.key'),
     users: at('users.json'),
     adminPassword: at('admin-password'),
-    running: at('running.json'),
+    lock: at('lock'),
   };
 }
 
@@ -49,32 +50,34 @@ export async function prepare(data: DataDirectory): Promise<void> {
   }
 }
 
+/** What the Sortie that runs on a data directory leaves word of. */
 export interface RunningNote {
   gateway: string;
   pid: number;
 }
 
-export const noteRunning = (data: DataDirectory, note: RunningNote): Promise<void> =>
-  writeFile(data.running, JSON.stringify(note));
+const readNote = (text: string): RunningNote | null => (text === '' ? null : (JSON.parse(text) as RunningNote));
+/** `runningGateway` has the lock for a moment when it looks. */
+const lookMs = 1_000;
 
-export const forgetRunning = (data: DataDirectory): Promise<void> => rm(data.running, { force: true });
+/** Makes the data directory ours. Throws when a Sortie runs on it: two would each know only its own jobs. */
+export async function own(data: DataDirectory): Promise<Lock> {
+  const lock = await takeLock(data.lock, lookMs, (text) => {
+    const note = readNote(text);
+    const who = note ? `process ${note.pid}, at ${note.gateway}` : 'it is just starting';
+    return `A Sortie runs on ${data.root} already (${who}); use that one, stop it, or choose another --data.`;
+  });
+  lock.note('');
+  return lock;
+}
 
 /** Address of the gateway that runs on this data directory. Throws when none does. */
 export async function runningGateway(data: DataDirectory): Promise<string> {
-  const note = await readFile(data.running, 'utf8')
-    .then((text) => JSON.parse(text) as RunningNote)
-    .catch(() => null);
-  if (!note || !isAlive(note.pid)) {
+  const lock = existsSync(data.lock) ? await tryLock(data.lock) : null;
+  const note = existsSync(data.lock) && !lock ? readNote(lockNote(data.lock)) : null;
+  lock?.release();
+  if (!note) {
     throw new Error(`No Sortie runs on ${data.root}; start one with 'npm start', or name its address with --url.`);
   }
   return note.gateway;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

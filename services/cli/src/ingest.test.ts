@@ -1,5 +1,5 @@
 // The main job from upload to layer, through the real services, on a generated flight.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
@@ -19,9 +19,6 @@ interface Context {
 
 const it = suite<Context>('ingest');
 
-/** The worker that a test starts beside the others. */
-let stopSecond = (): boolean => true;
-
 it.before(async (context) => {
   // Slow enough that there is a middle to interrupt.
   context.sortie = await startSortie({ SORTIE_PRESET: 'slow' });
@@ -29,12 +26,11 @@ it.before(async (context) => {
   await generateFlight(context.flight, { seconds: 9, width: 640, height: 360, fps: 30 });
 });
 it.after(async ({ sortie }) => {
-  stopSecond();
   await sortie.stop();
 });
 
 const ended = ({ rest }: TestSortie, jobId: string): Promise<JobView> => rest.watch(jobId, () => undefined);
-const texts = (job: JobView): string[] => (JSON.parse(JSON.stringify(job)) as { messages: string[] }).messages;
+const texts = (job: JobView): string[] => job.messages;
 
 /** Waits until the job is inside its transcode. */
 async function transcoding({ rest }: TestSortie, jobId: string): Promise<void> {
@@ -139,27 +135,79 @@ const processes = ({ data }: TestSortie, command: RegExp): { pid: number; enviro
       }
     });
 
-it('a worker that is told to go hands its work back, and another goes on', async ({ sortie, flight }) => {
+/** Runs a second worker beside the first, with other settings. */
+function secondWorker(sortie: TestSortie, over: NodeJS.ProcessEnv): ChildProcess {
   const [first] = processes(sortie, /ingest\/dist\/worker-main\.js/);
   assert.ok(first);
-  const program = fileURLToPath(new URL('../../ingest/dist/worker-main.js', import.meta.url));
   const { NODE_CHANNEL_FD: _, ...environment } = first?.environment ?? {};
+  const program = fileURLToPath(new URL('../../ingest/dist/worker-main.js', import.meta.url));
+  return spawn(process.execPath, [program], { env: { ...environment, ...over }, stdio: 'ignore' });
+}
+
+const workerOf = (job: JobView, attempt: number): string | undefined =>
+  job.customAttributes.sortie?.attempts[attempt - 1]?.worker;
+
+it('a worker that is told to go hands its work back, and it goes on', async ({ sortie, flight }) => {
   const jobId = await publish(sortie, flight, 'Handed');
   await transcoding(sortie, jobId);
-  const second = spawn(process.execPath, [program], { env: environment, stdio: 'ignore' });
+  // One machine's own workers do not drain: whoever stops them does not want to wait.
+  process.kill(sortie.local.pids()['worker'] ?? 0, 'SIGTERM');
+  const job = await ended(sortie, jobId);
+  assert.is(job.status, 'COMPLETED');
+  assert.is(texts(job).length, 16, 'nothing failed, so no message says so');
+  assert.is(job.customAttributes.sortie?.attempts.length, 2);
+});
+
+it('a worker that drains finishes what it has and takes nothing new; a second signal hands back', async (context) => {
+  const { sortie, flight } = context;
+  const second = secondWorker(sortie, { SORTIE_DRAIN_SECONDS: '600' });
+  const gone = new Promise((resolve) => second.once('exit', resolve));
+  const name = `/${second.pid ?? 0}`;
+  /** Publishes until the second worker has a job. */
+  const taken = async (service: string): Promise<string> => {
+    for (let round = 0; ; round++) {
+      const jobId = await publish(sortie, flight, `${service}${round}`);
+      await transcoding(sortie, jobId);
+      if (workerOf(await sortie.rest.job(jobId), 1)?.endsWith(name) === true) return jobId;
+      await ended(sortie, jobId);
+    }
+  };
   try {
-    process.kill(first?.pid ?? 0, 'SIGTERM');
-    const job = await ended(sortie, jobId);
+    const finished = await taken('Drained');
+    second.kill('SIGTERM');
+    const later = await publish(sortie, flight, 'Later');
+    const job = await ended(sortie, finished);
     assert.is(job.status, 'COMPLETED');
-    assert.is(texts(job).length, 16, 'nothing failed, so nothing is told of it');
-    assert.is(new Set(job.customAttributes.sortie?.steps.map((step) => step.attempt)).size, 2);
-    // From here on the second worker serves the tests that follow.
-    assert.is(processes(sortie, /ingest\/dist\/worker-main\.js/).length, 1);
+    assert.is(job.customAttributes.sortie?.attempts.length, 1);
+    await gone;
+    assert.not.ok(workerOf(await ended(sortie, later), 1)?.endsWith(name));
   } finally {
-    stopSecond = () => second.kill('SIGTERM');
+    second.kill('SIGKILL');
+  }
+  const third = secondWorker(sortie, { SORTIE_DRAIN_SECONDS: '600' });
+  const thirdName = `/${third.pid ?? 0}`;
+  try {
+    for (let round = 0; ; round++) {
+      const jobId = await publish(sortie, flight, `Hurried${round}`);
+      await transcoding(sortie, jobId);
+      const mine = workerOf(await sortie.rest.job(jobId), 1)?.endsWith(thirdName) === true;
+      if (mine) {
+        third.kill('SIGTERM');
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        third.kill('SIGTERM');
+      }
+      const job = await ended(sortie, jobId);
+      assert.is(job.status, 'COMPLETED');
+      if (!mine) continue;
+      assert.is(job.customAttributes.sortie?.attempts.length, 2);
+      break;
+    }
+  } finally {
+    third.kill('SIGKILL');
   }
 });
-it('an engine that is killed is started again, and costs no attempt', async ({ sortie, flight }) => {
+
+it('an engine that is killed from outside is started again within its attempt', async ({ sortie, flight }) => {
   const jobId = await publish(sortie, flight, 'Killed');
   await transcoding(sortie, jobId);
   let pids: number[] = [];
@@ -171,10 +219,9 @@ it('an engine that is killed is started again, and costs no attempt', async ({ s
   for (const pid of pids) process.kill(pid, 'SIGKILL');
   const job = await ended(sortie, jobId);
   assert.is(job.status, 'COMPLETED');
-  assert.is(texts(job).length, 16, 'nothing failed, so nothing is told of it');
-  assert.is(new Set(job.customAttributes.sortie?.steps.map((step) => step.attempt)).size, 1);
-  const warnings = job.customAttributes.sortie?.warnings ?? [];
-  assert.ok(warnings.some(({ code }) => code === 'ENGINE_RESTARTED'));
+  assert.is(job.customAttributes.sortie?.attempts.length, 1);
+  assert.ok(job.customAttributes.sortie?.warnings.some(({ code }) => code === 'ENGINE_RESTARTED'));
+  assert.is(texts(job).length, 16);
 });
 
 it('what is no video fails at the right step with a reason, and nothing else is harmed', async ({ sortie, flight }) => {

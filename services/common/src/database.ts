@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { PGlite, types as pgliteTypes, type Transaction } from '@electric-sql/pglite';
 import pg from 'pg';
 import { databaseError } from './database-error.js';
+import { takeLock } from './lock.js';
 
 export type Row = Record<string, unknown>;
 
@@ -102,8 +103,16 @@ function openPostgres(url: string, options: DatabaseOptions): Database {
   };
 }
 
+/** One that is going has handed its work back by then. */
+const lockWaitMs = 10_000;
+
 async function openEmbedded(directory: string): Promise<Database> {
   await mkdir(directory, { recursive: true });
+  // The embedded database has no lock of its own: two processes on one directory would lose what the other one writes.
+  const lock = await takeLock(`${directory}.lock`, lockWaitMs, (owner) => {
+    return `The embedded database ${directory} is in use by another Job service (process ${owner}); stop that one first.`;
+  });
+  lock.note(String(process.pid));
   const lite = await PGlite.create(directory, { parsers: { [pgliteTypes.INT8]: Number } });
   const on = (target: PGlite | Transaction): Queryable => ({
     query: async (sql, parameters = []) => {
@@ -118,7 +127,10 @@ async function openEmbedded(directory: string): Promise<Database> {
     kind: 'embedded',
     query: (sql, parameters) => on(lite).query(sql, parameters),
     transaction: (work) => lite.transaction((transaction) => work(on(transaction))),
-    close: () => lite.close(),
+    close: async () => {
+      await lite.close();
+      lock.release();
+    },
   };
 }
 

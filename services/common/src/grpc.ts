@@ -26,8 +26,8 @@ export const chunkBytes = 256 * 1024;
 
 export interface RunningServer {
   port: number;
-  /** Lets running calls end, then stops; after `graceMs` they are cut off. */
-  stop(graceMs?: number): Promise<void>;
+  /** Lets running calls end, then stops; after `graceMs`, or when `hurry` aborts, they are cut off. */
+  stop(graceMs?: number, hurry?: AbortSignal): Promise<void>;
 }
 
 const descriptors = new URL('../descriptors.binpb', import.meta.url);
@@ -62,13 +62,17 @@ export async function startServer(
   });
   return {
     port,
-    stop: (graceMs = 5_000) =>
+    stop: (graceMs = 5_000, hurry) =>
       new Promise((resolve) => {
-        const force = setTimeout(() => server.forceShutdown(), graceMs);
+        const cut = (): void => server.forceShutdown();
+        const force = setTimeout(cut, graceMs);
+        hurry?.addEventListener('abort', cut);
         server.tryShutdown(() => {
           clearTimeout(force);
+          hurry?.removeEventListener('abort', cut);
           resolve();
         });
+        if (hurry?.aborted === true) cut();
       }),
   };
 }

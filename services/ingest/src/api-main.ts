@@ -1,7 +1,7 @@
 // Program: the Ingest API.
 import { maxConnectionAgeSeconds } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
-import { announce, required, stopOnSignal } from '@sortie/common/process';
+import { announce, goOnAfterErrors, required, stopOnSignal } from '@sortie/common/process';
 import { newVitals, serveVitals } from '@sortie/common/vitals';
 import { startIngestApi } from './api.js';
 
@@ -25,8 +25,9 @@ const api = await startIngestApi(
   log,
   vitals,
 );
-stopsWith(async () => {
-  await api.stop();
+goOnAfterErrors(log, vitals.registry);
+stopsWith(async (hurry) => {
+  await api.stop(hurry);
   await vitalsServer.stop();
 });
 announce(api.port, vitalsServer.port);

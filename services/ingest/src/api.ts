@@ -23,7 +23,8 @@ export interface IngestApiSettings {
 
 export interface IngestApi {
   port: number;
-  stop(): Promise<void>;
+  /** Lets uploads and downloads end, unless `hurry` aborts. */
+  stop(hurry?: AbortSignal): Promise<void>;
 }
 
 /** Uploads and downloads that take longer than this after a signal are cut off. */
@@ -54,10 +55,10 @@ export async function startIngestApi(
   log.info({ port: running.port }, 'ingest API is up');
   return {
     port: running.port,
-    stop: async () => {
+    stop: async (hurry) => {
       health.stop();
       await sweeper.stop();
-      await running.stop(stopMs);
+      await running.stop(stopMs, hurry);
       jobs.close();
     },
   };

@@ -1,7 +1,7 @@
 // Program: an ingest worker.
 import { join } from 'node:path';
 import { newLogger } from '@sortie/common/log';
-import { announce, required, stopOnSignal } from '@sortie/common/process';
+import { announce, goOnAfterErrors, required, stopOnSignal } from '@sortie/common/process';
 import { newVitals, serveVitals } from '@sortie/common/vitals';
 import { memoryLimit } from './confined/cgroup.js';
 import { jobMemory } from './engine/memory.js';
@@ -33,8 +33,9 @@ const worker = await startWorker(
   log,
   vitals,
 );
-stopsWith(async () => {
-  await worker.stop();
+goOnAfterErrors(log, vitals.registry);
+stopsWith(async (hurry) => {
+  await worker.stop(hurry);
   await vitalsServer.stop();
 });
 announce(0, vitalsServer.port);

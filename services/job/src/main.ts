@@ -1,9 +1,12 @@
 // Program: the Job service.
+import { setTimeout } from 'node:timers/promises';
 import { maxConnectionAgeSeconds } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
-import { announce, required, stopOnSignal } from '@sortie/common/process';
+import { announce, goOnAfterErrors, required, stopOnSignal } from '@sortie/common/process';
 import { newVitals, serveVitals } from '@sortie/common/vitals';
 import { startJobService } from './service.js';
+
+const handBackMs = 3_000;
 
 const { env } = process;
 const log = newLogger('job', env['SORTIE_LOG_LEVEL']);
@@ -21,8 +24,11 @@ const service = await startJobService(
   log,
   vitals,
 );
-stopsWith(async () => {
-  await service.stop();
+goOnAfterErrors(log, vitals.registry);
+stopsWith(async (hurry, reason) => {
+  // Workers of the same parent are going at the same time, and hand their work back to us.
+  if (reason === 'parent gone') await setTimeout(handBackMs);
+  await service.stop(hurry);
   await vitalsServer.stop();
 });
 announce(service.port, vitalsServer.port);

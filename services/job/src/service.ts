@@ -37,7 +37,7 @@ export interface JobServiceSettings {
 
 export interface JobService {
   port: number;
-  stop(): Promise<void>;
+  stop(hurry?: AbortSignal): Promise<void>;
 }
 
 const databaseWaitMs = 1_000;
@@ -138,9 +138,9 @@ export async function startJobService(
   log.info({ port: running.port }, 'job service is up');
   return {
     port: running.port,
-    stop: async () => {
+    stop: async (hurry) => {
       health.stop();
-      await running.stop();
+      await running.stop(undefined, hurry);
       await Promise.all([expiring.stop(), announcing.stop(), keeping.stop()]);
       await nats.close();
       await database.close();

@@ -46,15 +46,15 @@ export async function up(options: UpOptions): Promise<number> {
       }
       return good;
     })();
-    const outcome = await Promise.race([work, stopped, local.ended.then((name) => ({ ended: name }))]);
+    const outcome = await Promise.race([work, stopped, local.failed.then((reason) => ({ reason }))]);
     if (outcome === 'signal') return 130;
-    if (typeof outcome === 'object') throw new Error(`${outcome.ended} has ended by itself; see ${data.logs}`);
+    if (typeof outcome === 'object') throw new Error(outcome.reason);
     if (options.once) return outcome ? 0 : 1;
 
     out.write(`  Token   ${rest.currentToken}\n  (user ${adminName}, password in ${data.adminPassword})\n\n`);
     out.write('Ingest more with: npx sortie ingest FILE   Stop with Ctrl-C.\n');
-    const end = await Promise.race([stopped, local.ended]);
-    if (end !== 'signal') throw new Error(`${end} has ended by itself; see ${data.logs}`);
+    const end = await Promise.race([stopped, local.failed]);
+    if (end !== 'signal') throw new Error(end);
     out.write('\nStopping …\n');
     return 0;
   } finally {

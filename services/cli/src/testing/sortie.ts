@@ -16,10 +16,13 @@ export interface TestSortie {
   stop(): Promise<void>;
 }
 
-export async function startSortie(environment: NodeJS.ProcessEnv = {}): Promise<TestSortie> {
+export async function startSortie(
+  environment: NodeJS.ProcessEnv = {},
+  onRestart: (message: string) => void = (message) => process.stderr.write(`${message}\n`),
+): Promise<TestSortie> {
   const directory = await mkdtemp(join(tmpdir(), 'sortie-test-'));
   const data = dataDirectory(join(directory, 'data'));
-  const local = await startLocal(data, { port: 0, environment: { ...process.env, ...environment } });
+  const local = await startLocal(data, { port: 0, environment: { ...process.env, ...environment }, onRestart });
   const rest = new Rest(local.gateway);
   await rest.signIn(adminName, await readFile(data.adminPassword, 'utf8'), 600);
   return {
