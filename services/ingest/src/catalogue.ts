@@ -89,7 +89,7 @@ export class Catalogue {
   private readonly summaries = new LRUCache<string, Layer>({ max: 20_000 });
   /** Manifests, weighed by the number of their files: an hour at three rungs has 4,500. */
   private readonly files = new LRUCache<string, Files>({
-    maxSize: 100_000,
+    maxSize: 30_000,
     sizeCalculation: ({ byPath }) => byPath.size + 1,
   });
 

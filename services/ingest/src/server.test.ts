@@ -1,7 +1,7 @@
 // The Ingest API as its clients meet it: real gRPC sockets, a real directory, and a Job service beside it.
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SortieError } from '@sortie/common/errors';
@@ -199,6 +199,93 @@ it('layer numbers count up, also when many ask at once, and a repeated request g
   const first = await add({ requestId });
   assert.equal(await add({ requestId }), first);
   assert.ok(created.some((job) => job.requestId === requestId && job.layerId === first.layerId));
+});
+
+it('lists of many layers with long names come in pages below the limit of a message, and name no files', async (context) => {
+  const { client, storage } = context;
+  const count = 1_500;
+  await call(client.createService.bind(client), { serviceName: 'Many', owner: 'ana', description: 'd'.repeat(4_096) });
+  for (let layerId = 0; layerId < count; layerId++) {
+    const document = Layer.toJSON({ ...Layer.fromJSON({}), serviceName: 'Many', layerId, name: '名'.repeat(200), description: 'd'.repeat(1_000), jobId: newJobId() }); // prettier-ignore
+    const manifest = { version: 1, layer: { ...(document as object), paths: ['video/sd/00001.m4s'] }, files: [] };
+    await Promise.all([
+      storage.put(`services/many/layers/${layerId}.json`, '{}'),
+      storage.put(`layers/many/${layerId}/manifest.json`, JSON.stringify(manifest)),
+    ]);
+  }
+  const seen: number[] = [];
+  let pageToken = '';
+  do {
+    const page = await call(client.getService.bind(client), { serviceName: 'Many', pageSize: 0, pageToken });
+    const layers = page.service?.layers ?? [];
+    assert.ok(layers.length > 0 && layers.every((each) => Layer.encode(each).finish().length < 4_000));
+    seen.push(...layers.map((each) => each.layerId));
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '');
+  assert.equal(
+    seen,
+    Array.from({ length: count }, (_, index) => index),
+  );
+  // A list of services holds the first layers of each, whatever their number.
+  const services: string[] = [];
+  do {
+    const page = await call(client.listServices.bind(client), { pageSize: 1_000, pageToken });
+    services.push(...page.services.map((each) => each.serviceName));
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '');
+  assert.ok(services.includes('Many'));
+  assert.is(new Set(services).size, services.length);
+  await refused('INVALID_ARGUMENT', call(client.listServices.bind(client), { pageSize: 0, pageToken: '%%%' }));
+  await refused('INVALID_ARGUMENT', call(client.getService.bind(client), { serviceName: 'Many', pageSize: 0, pageToken: 'x' })); // prettier-ignore
+});
+
+it('a service whose creation failed takes the list from nobody', async (context) => {
+  const { client, directory } = context;
+  await mkdir(join(directory, 'services/halfmade'), { recursive: true });
+  const { services } = await call(client.listServices.bind(client), { pageSize: 1_000, pageToken: '' });
+  assert.not(services.some(({ serviceName }) => serviceName === 'halfmade'));
+  await refused('NOT_FOUND', call(client.getService.bind(client), { serviceName: 'halfmade', pageSize: 0, pageToken: '' })); // prettier-ignore
+  await call(client.createService.bind(client), { serviceName: 'halfmade', owner: 'ana', description: '' });
+});
+
+it('texts have limits and no control characters, each told by its field; no layer number is lost over them', async (context) => {
+  const { client } = context;
+  const serviceName = `S${randomBytes(4).toString('hex')}`;
+  const creating = (description: string): Promise<unknown> =>
+    call(client.createService.bind(client), { serviceName, owner: 'ana', description });
+  assert.is((await refused('INVALID_ARGUMENT', creating('d'.repeat(4_097)))).violations[0]?.field, 'description');
+  await creating('two\nlines');
+  const { fileId } = await upload(context, 'a.ts', [Buffer.alloc(188, 0x47)]);
+  const add = (over: Partial<AddLayerRequest>): Promise<{ layerId: number }> =>
+    call(client.addLayer.bind(client), layer(serviceName, [fileId], over));
+  const cases: [string, Partial<AddLayerRequest>][] = [
+    ['layer_name', { layerName: 'a\u0000b' }],
+    ['layer_name', { layerName: 'x'.repeat(201) }],
+    ['description', { description: 'd'.repeat(4_097) }],
+    ['request_id', { requestId: 'r'.repeat(129) }],
+    ['service_url', { serviceUrl: 'u'.repeat(2_049) }],
+    ['file_ids', { fileIds: Array.from({ length: 21 }, () => fileId) }],
+    ['requested_resolutions', { requestedResolutions: Array.from({ length: 1_000 }, () => 'sd') }],
+  ];
+  for (const [field, over] of cases)
+    assert.is((await refused('INVALID_ARGUMENT', add(over))).violations[0]?.field, field);
+  assert.is((await add({})).layerId, 0);
+  for (const layerId of [-1, 2 ** 31 - 1])
+    await refused('NOT_FOUND', call(client.getLayer.bind(client), { serviceName, layerId }));
+});
+
+it('a request id belongs to its owner and service, and to one request', async (context) => {
+  const { client } = context;
+  const serviceName = `S${randomBytes(4).toString('hex')}`;
+  await call(client.createService.bind(client), { serviceName, owner: 'ana', description: '' });
+  const { fileId } = await upload(context, 'a.ts', [Buffer.alloc(188, 0x47)]);
+  const add = (over: Partial<AddLayerRequest>): Promise<{ layerId: number }> =>
+    call(client.addLayer.bind(client), layer(serviceName, [fileId], { requestId: 'once', ...over }));
+  assert.is((await add({})).layerId, 0);
+  assert.is((await add({})).layerId, 0);
+  const error = await refused('ALREADY_EXISTS', add({ layerName: 'Other' }));
+  assert.is(error.violations[0]?.field, 'request_id');
+  assert.is((await add({ owner: 'root', administrator: true })).layerId, 1, 'another owner');
 });
 
 it('wrong layers are refused with the field that is wrong', async (context) => {
