@@ -52,12 +52,17 @@ export async function startIngestApi(
   ]);
   health.start();
   const sweeper = startSweeper({ storage, jobs, log });
+  const stopping = new AbortController();
+  const warming = catalogue.warm(stopping.signal).catch((error: unknown) => {
+    log.debug({ err: error }, 'lists could not be read ahead');
+  });
   log.info({ port: running.port }, 'ingest API is up');
   return {
     port: running.port,
     stop: async (hurry) => {
       health.stop();
-      await sweeper.stop();
+      stopping.abort();
+      await Promise.all([warming, sweeper.stop()]);
       await running.stop(stopMs, hurry);
       jobs.close();
     },

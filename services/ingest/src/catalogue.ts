@@ -81,12 +81,13 @@ interface Files {
   byPath: Map<string, Stored>;
 }
 
+const maxSummaries = 20_000;
 /** Layers read at once when a service is listed. */
 const parallelReads = 32;
 
 export class Catalogue {
   /** What lists show of layers. */
-  private readonly summaries = new LRUCache<string, Layer>({ max: 20_000 });
+  private readonly summaries = new LRUCache<string, Layer>({ max: maxSummaries });
   /** Manifests, weighed by the number of their files: an hour at three rungs has 4,500. */
   private readonly files = new LRUCache<string, Files>({
     maxSize: 30_000,
@@ -168,6 +169,17 @@ export class Catalogue {
       for (const layer of part) if (layer) found.push(layer);
     }
     return found;
+  }
+
+  /** Reads what lists show of all layers, so that the first who asks for a long list does not wait for a thousand files. */
+  async warm(signal: AbortSignal): Promise<void> {
+    for (const key of await this.serviceKeys()) {
+      const ids = await this.reservedIds(key);
+      for (let from = 0; from < ids.length; from += parallelReads) {
+        if (signal.aborted || this.summaries.size >= maxSummaries) return;
+        await this.summariesOf(key, ids.slice(from, from + parallelReads));
+      }
+    }
   }
 
   private async summary(serviceName: string, layerId: number): Promise<Layer | null> {

@@ -57,6 +57,8 @@ const api = fork(fileURLToPath(new URL('../api-main.js', import.meta.url)), {
   env: { ...process.env, SORTIE_STORAGE: directory, SORTIE_JOB_ADDRESS: '127.0.0.1:9', SORTIE_INGEST_LISTEN: '127.0.0.1:0', SORTIE_LOG_LEVEL: 'error' }, // prettier-ignore
 });
 const [{ port }] = (await once(api, 'message')) as [Announcement];
+// At its start it reads ahead what lists show.
+await new Promise((resolve) => setTimeout(resolve, 5_000));
 const client = new IngestServiceClient(`127.0.0.1:${port}`, clientCredentials());
 const timed = async (act: () => Promise<number>): Promise<string> => {
   const began = performance.now();
