@@ -136,7 +136,8 @@ async function receive(
   };
   const header = await nextPart();
   if (header?.$case !== 'header') throw SortieError.field('header', 'must come first');
-  if (header.value.owner === '') throw SortieError.field('header.owner', 'is missing');
+  const { fileName } = header.value;
+  let { owner, description } = header.value;
 
   async function* bytes(): AsyncGenerator<Uint8Array> {
     let sizeBytes = 0;
@@ -146,12 +147,17 @@ async function receive(
         sizeBytes += part.value.length;
         yield part.value;
       } else if (part?.$case === 'finish') {
-        if (part.value.sizeBytes === sizeBytes) return;
-        throw SortieError.field('finish.size_bytes', `says ${part.value.sizeBytes}, but ${sizeBytes} bytes came`);
+        if (part.value.sizeBytes !== sizeBytes) {
+          throw SortieError.field('finish.size_bytes', `says ${part.value.sizeBytes}, but ${sizeBytes} bytes came`);
+        }
+        owner = part.value.owner ?? owner;
+        description = part.value.description ?? description;
+        if (owner === '') throw SortieError.field('owner', 'is missing in the header and in the finish');
+        return;
       } else throw SortieError.field('data', 'must follow the header');
     }
   }
-  return catalogue.upload(header.value, bytes(), maxUploadBytes);
+  return catalogue.upload(fileName, bytes(), () => ({ owner, description }), maxUploadBytes);
 }
 
 async function* sendFile(

@@ -54,7 +54,10 @@ function readPageToken(token: string, filter: ListFilter): Cursor | null {
     const parsed: unknown = JSON.parse(Buffer.from(token, 'base64url').toString());
     if (Array.isArray(parsed) && parsed.length === 3 && parsed[2] === fingerprint(filter)) {
       const [createTime, jobId] = parsed as unknown[];
-      if (typeof createTime === 'string' && !Number.isNaN(Date.parse(createTime)) && typeof jobId === 'string') {
+      // Four digits of a year: PostgreSQL does not take what Date takes beyond.
+      const isTime =
+        typeof createTime === 'string' && /^\d{4}-/.test(createTime) && !Number.isNaN(Date.parse(createTime));
+      if (isTime && typeof jobId === 'string' && isJobId(jobId)) {
         return { createTime, jobId };
       }
     }
