@@ -56,6 +56,7 @@ export async function readForm(
   limits: FormLimits,
   { onField, onFile, signal }: FormReader = {},
 ): Promise<Map<string, string>> {
+  if (Number(request.headers['content-length'] ?? 0) > limits.bytes) throw tooLarge(limits.bytes);
   const fields = new Map<string, string>();
   const failing = new AbortController();
   const fail = (error: unknown): void => failing.abort(error);
@@ -65,7 +66,6 @@ export async function readForm(
   failed.catch(() => undefined);
   const onAbort = (): void => fail(signal?.reason);
   signal?.addEventListener('abort', onAbort);
-  if (Number(request.headers['content-length'] ?? 0) > limits.bytes) throw tooLarge(limits.bytes);
 
   const parser = newParser(request, limits.fieldBytes);
   let count = 0;
@@ -117,8 +117,8 @@ export async function readForm(
     },
   });
   const idle = setTimeout(() => {
-    // A sender whom we hold back is not slow.
-    if (request.isPaused()) idle.refresh();
+    // A sender whom we hold back, or who has sent all, is not slow.
+    if (request.isPaused() || request.complete) idle.refresh();
     else fail(tooSlow());
   }, idleMs);
   const total = limits.totalMs === undefined ? undefined : setTimeout(() => fail(tooSlow()), limits.totalMs);

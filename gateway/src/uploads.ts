@@ -18,9 +18,13 @@ import { isMultipart, readForm, type FormFile } from './form.js';
 const longestField = 8_192;
 /** An Ingest API that takes nothing for so long hangs, or its storage does. */
 const stallMs = 60_000;
+/** Ten gigabytes have to reach a disk before the answer to the last byte. */
+const answerMs = 600_000;
 /** Uploads at once whose token is still to come, and the time that each may take. */
 const mostUnsigned = 4;
 const unsignedMs = 30 * 60_000;
+/** Time for what stands before the file, while nobody knows who sends it. */
+const beforeFileMs = 30_000;
 
 type Sending = WriteStream<UploadFileRequest, UploadFileResponse>;
 
@@ -40,11 +44,12 @@ export class Uploads {
     let sending: Sending | null = null;
     let sizeBytes = 0;
     const late = new AbortController();
-    let timer: NodeJS.Timeout | undefined;
+    let timer = owner === null ? setTimeout(() => late.abort(tooLate()), beforeFileMs) : undefined;
+    let counted = false;
     const signed = (): void => {
-      if (timer !== undefined) this.unsigned--;
       clearTimeout(timer);
-      timer = undefined;
+      if (counted) this.unsigned--;
+      counted = false;
     };
     try {
       await readForm(
@@ -62,10 +67,12 @@ export class Uploads {
             if (owner === null) {
               this.mayBeUnsigned();
               this.unsigned++;
+              counted = true;
+              clearTimeout(timer);
               timer = setTimeout(() => late.abort(tooLate()), unsignedMs);
             }
             const { transfers } = this.context;
-            sending = writeStream((callback) => transfers.uploadFile(callback), { stallMs });
+            sending = writeStream((callback) => transfers.uploadFile(callback), { stallMs, answerMs });
             sizeBytes = await this.send(sending, file, () => owner);
           },
         },
