@@ -1,6 +1,7 @@
 // What the routes share.
 import type { FastifyRequest } from 'fastify';
 import type { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import type { Health } from '@sortie/common/health';
 import type { Logger } from '@sortie/common/log';
 import type { Users } from '@sortie/common/users';
 import type { Registry } from 'prom-client';
@@ -20,6 +21,10 @@ export interface Context {
   publicUrl: string | null;
   /** Largest upload, bytes. */
   maxUploadBytes: number;
+  /** Largest upload whose token stands behind its file, bytes; 0 to take none. */
+  maxUnsignedUploadBytes: number;
+  /** Watches the services as `job` and `ingest`. */
+  health: Health;
   /** Where requests are counted. */
   registry: Registry;
   log: Logger;

@@ -23,7 +23,7 @@ const jobClient = new JobServiceClient(required(env, 'SORTIE_JOB_ADDRESS'), clie
 const ingestAddress = required(env, 'SORTIE_INGEST_ADDRESS');
 const ingest = new IngestServiceClient(ingestAddress, clientCredentials(), clientOptions);
 const transfers = new IngestServiceClient(ingestAddress, clientCredentials(), transferOptions);
-const app = await newApp(
+const app = newApp(
   {
     jobs: new Jobs(jobClient),
     ingest,
@@ -33,6 +33,8 @@ const app = await newApp(
     root: env['SORTIE_ROOT'] ?? '/arcgis',
     publicUrl: env['SORTIE_PUBLIC_URL'] ?? null,
     maxUploadBytes: Number(env['SORTIE_MAX_UPLOAD_BYTES'] ?? 10_000 * 1024 * 1024),
+    maxUnsignedUploadBytes: Number(env['SORTIE_MAX_UNSIGNED_UPLOAD_BYTES'] ?? 1024 ** 3),
+    health,
     registry,
     log,
   },

@@ -1,23 +1,33 @@
 // What a request asks for, wherever ArcGIS clients put it: the query, or a form in the body. Text only.
 import type { FastifyRequest } from 'fastify';
 import { RestError } from './arcgis/errors.js';
+import { checkTexts } from './text.js';
 
 export type Parameters = ReadonlyMap<string, string>;
 
-function collect(from: unknown, into: Map<string, string>): void {
-  if (typeof from !== 'object' || from === null) return;
-  for (const [name, value] of Object.entries(from)) {
-    // A repeated parameter counts by its first value.
-    const first: unknown = Array.isArray(value) ? value[0] : value;
-    if (typeof first === 'string') into.set(name, first);
-  }
+function* entriesOf(from: unknown): Generator<[string, unknown]> {
+  if (from instanceof Map) yield* from as Map<string, unknown>;
+  else if (typeof from === 'object' && from !== null) yield* Object.entries(from);
 }
 
+type Asked = Pick<FastifyRequest, 'query' | 'body'>;
+/** Put together once a request; a form that is read later is another body. */
+const known = new WeakMap<Asked, { body: unknown; parameters: Parameters }>();
+
 /** Query and form together; the form wins. */
-export function parametersOf(request: Pick<FastifyRequest, 'query' | 'body'>): Parameters {
+export function parametersOf(request: Asked): Parameters {
+  const { query, body } = request;
+  const before = known.get(request);
+  if (before?.body === body && before !== undefined) return before.parameters;
   const parameters = new Map<string, string>();
-  collect(request.query, parameters);
-  collect(request.body, parameters);
+  for (const from of [query, body]) {
+    for (const [name, value] of entriesOf(from)) {
+      // A repeated parameter counts by its first value.
+      const first: unknown = Array.isArray(value) ? value[0] : value;
+      if (typeof first === 'string') parameters.set(name, first);
+    }
+  }
+  known.set(request, { body, parameters });
   return parameters;
 }
 
@@ -45,6 +55,7 @@ export function jsonParameter(parameters: Parameters, name: string): Record<stri
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new RestError(400, `The parameter '${name}' must be a JSON object.`);
   }
+  checkTexts(name, value);
   return value as Record<string, unknown>;
 }
 

@@ -17,6 +17,8 @@ async function transcodersOf({ jobs }: Context): Promise<Transcoder[] | null> {
 }
 
 const both = ['GET', 'POST'] as const;
+/** Services without which a site is of no use; each is asked once a second, see main.ts. */
+const needed = ['job', 'ingest'] as const;
 
 export function infoRoutes(app: FastifyInstance, context: Context): void {
   const { root, tokens } = context;
@@ -50,11 +52,17 @@ export function infoRoutes(app: FastifyInstance, context: Context): void {
     method: [...both],
     url: `${root}/rest/info/healthcheck`,
     handler: (request, reply) =>
-      respond(context, request, reply, () => ({
-        title: 'Health Check',
-        crumbs: [{ text: 'Home', path: '/rest' }],
-        document: { success: 'true' },
-      })),
+      respond(context, request, reply, () => {
+        const serves = needed.map((name) => ({ name, up: context.health.state.get(name) === true }));
+        const away = serves.filter(({ up }) => !up).map(({ name }) => name);
+        // Load balancers and Esri's clients look at the status.
+        if (away.length > 0) void reply.code(503);
+        return {
+          title: 'Health Check',
+          crumbs: [{ text: 'Home', path: '/rest' }],
+          document: away.length === 0 ? { success: 'true' } : { success: 'false', away },
+        };
+      }),
   });
 
   app.route({

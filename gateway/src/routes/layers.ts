@@ -1,11 +1,12 @@
 // Layers: their description, their page, and their files.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
-import type { Layer } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import type { Layer, LayerFileInfo } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { read } from '@sortie/common/grpc';
 import { toRestError } from '../arcgis/errors.js';
 import { layerDocument } from '../arcgis/layer.js';
 import { tokenOf, userOf } from '../auth.js';
+import { isKnown, rangeHolds } from '../conditions.js';
 import { baseUrl, type Context } from '../context.js';
 import { readLayerFile } from '../layer-file.js';
 import { layerPage } from '../pages/layer.js';
@@ -107,26 +108,35 @@ async function sendFile(
     return reply.header('content-type', info.contentType).header('cache-control', perCaller).send(text);
   }
 
-  const range = parseRange(request.headers.range);
-  const etagOf = (sha256: string): string => `"${sha256.slice(0, 32)}"`;
-  if (request.method === 'HEAD' || request.headers['if-none-match'] !== undefined) {
-    const { info } = await readLayerFile(context.transfers, { ...file, offset: 0, length: 0 });
-    void reply.headers({ etag: etagOf(info.sha256), 'accept-ranges': 'bytes', 'content-type': info.contentType });
-    if (request.headers['if-none-match'] === etagOf(info.sha256)) return reply.code(304).send();
+  const { headers } = request;
+  const range = parseRange(headers.range);
+  const describe = ({ sha256, contentType }: LayerFileInfo): string => {
+    const etag = `"${sha256.slice(0, 32)}"`;
+    const cacheControl = playlist ? perCaller : immutable;
+    void reply.headers({ etag, 'cache-control': cacheControl, 'accept-ranges': 'bytes', 'content-type': contentType });
+    return etag;
+  };
+  let ranged = range;
+  if (
+    request.method === 'HEAD' ||
+    headers['if-none-match'] !== undefined ||
+    (range && headers['if-range'] !== undefined)
+  ) {
+    const { info, data } = await readLayerFile(context.transfers, { ...file, offset: 0, length: 0 });
+    data.destroy();
+    const etag = describe(info);
+    if (isKnown(headers['if-none-match'], etag)) return reply.code(304).send();
     if (request.method === 'HEAD') return reply.header('content-length', info.sizeBytes).send();
+    const [ifRange] = [headers['if-range']].flat();
+    if (!rangeHolds(ifRange, etag)) ranged = null;
   }
 
   const { info, data } = await readLayerFile(context.transfers, {
     ...file,
-    ...(range ?? { offset: 0, length: undefined }),
+    ...(ranged ?? { offset: 0, length: undefined }),
   });
-  void reply.headers({
-    'content-type': info.contentType,
-    'cache-control': playlist ? perCaller : immutable,
-    'accept-ranges': 'bytes',
-    etag: etagOf(info.sha256),
-  });
-  if (range) {
+  describe(info);
+  if (ranged) {
     if (info.length === 0) {
       data.destroy();
       return reply.code(416).header('content-range', `bytes */${info.sizeBytes}`).send();

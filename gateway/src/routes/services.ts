@@ -126,7 +126,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
     }),
   );
 
-  app.post(`${root}/admin/services/create`, (request, reply) =>
+  app.post(`${root}/admin/services/create`, { config: { form: 'large' } }, (request, reply) =>
     respond(context, request, reply, async () => {
       const { username } = publisherOf(request, tokens);
       const service = jsonParameter(parametersOf(request), 'service');
@@ -155,7 +155,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
       return { title: 'Add Layer', crumbs, document: { jobId, layerId, success: true } };
     });
   for (const path of ['addLayer', 'VideoServer/addLayer']) {
-    app.post<ServicePath>(`${root}/rest/services/:service/${path}`, addLayer);
+    app.post<ServicePath>(`${root}/rest/services/:service/${path}`, { config: { form: 'large' } }, addLayer);
   }
 
   app.route<ServicePath>({

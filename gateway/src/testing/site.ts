@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { clientCredentials, clientOptions, transferOptions } from '@sortie/common/grpc';
+import { askHealth, clientCredentials, clientOptions, transferOptions } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
 import { openStorage, type Storage } from '@sortie/common/storage';
 import { startNats } from '@sortie/common/testing/nats';
@@ -36,6 +36,7 @@ export interface Site {
 export const password = 'correct horse battery';
 const roles = { root: 'administrator', ana: 'publisher', ben: 'publisher', vera: 'viewer' } as const;
 export const maxUploadBytes = 8 * 1024 * 1024;
+export const maxUnsignedUploadBytes = 4 * 1024 * 1024;
 
 export async function startSite(settings: { maxConnectionAgeSeconds?: number } = {}): Promise<Site> {
   const log = newLogger('test', 'silent');
@@ -59,7 +60,12 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
   const ingest = new IngestServiceClient(`127.0.0.1:${api.port}`, clientCredentials(), clientOptions);
   const transfers = new IngestServiceClient(`127.0.0.1:${api.port}`, clientCredentials(), transferOptions);
   const users = new Users(usersFile);
-  const app = await newApp(
+  const { health, registry } = newVitals();
+  await Promise.all([
+    health.watch({ name: 'job', needed: false, ask: () => askHealth(jobs) }),
+    health.watch({ name: 'ingest', needed: false, ask: () => askHealth(ingest) }),
+  ]);
+  const app = newApp(
     {
       jobs: new Jobs(jobs),
       ingest,
@@ -69,7 +75,9 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
       root: '/arcgis',
       publicUrl: null,
       maxUploadBytes,
-      registry: newVitals().registry,
+      maxUnsignedUploadBytes,
+      health,
+      registry,
       log,
     },
     false,
@@ -91,6 +99,7 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
       job = await startJobs(jobPort);
     },
     stop: async () => {
+      health.stop();
       await app.close();
       jobs.close();
       ingest.close();

@@ -68,6 +68,20 @@ it('the job page shows the steps as they come, without a reload', async ({ sorti
   assert.equal(complaints, []);
 });
 
+it('the job page goes on by itself after an outage of the gateway and the Job service', async ({ sortie, browser }) => {
+  const page = await browser.newPage();
+  const jobId = await publish(sortie, join(sortie.directory, 'flight.ts'), 'Outage', 'sd');
+  await page.goto(sortie.rest.jobPage(jobId));
+  await page.evaluate('window.loadedOnce = true');
+  await page.waitForSelector('.step.running:has-text("Transcoding with CPU")');
+  // They are started again; meanwhile nobody answers, then only errors do.
+  const { gateway = 0, job = 0 } = sortie.local.pids();
+  for (const pid of [job, gateway]) process.kill(pid, 'SIGKILL');
+  await page.waitForSelector('#status[data-status="COMPLETED"]', { timeout: 240_000 });
+  assert.is(await page.evaluate('window.loadedOnce'), true, 'the page was not loaded again');
+  await page.close();
+});
+
 it('the layer plays, with its telemetry of the moment', async ({ sortie, page, complaints }) => {
   await page.goto(sortie.rest.layerPage('Shown', 0));
   const packets = (await readFile(join(layerFolder(sortie, 'Shown'), 'telemetry/packets.ndjson'), 'utf8'))

@@ -104,6 +104,11 @@ export interface StreamLimits {
   stallMs?: number | undefined;
 }
 
+export interface WriteLimits extends Pick<StreamLimits, 'stallMs'> {
+  /** How long the answer may take once all has been said. */
+  answerMs?: number;
+}
+
 const stalled = (): SortieError =>
   new SortieError('UNAVAILABLE', 'A service behind this one stopped in the middle; try again.');
 
@@ -160,7 +165,7 @@ export interface WriteStream<Request, Response> {
 
 export function writeStream<Request, Response>(
   start: (callback: (error: ServiceError | null, response: Response) => void) => ClientWritableStream<Request>,
-  { stallMs }: Pick<StreamLimits, 'stallMs'> = {},
+  { stallMs, answerMs }: WriteLimits = {},
 ): WriteStream<Request, Response> {
   let answered = false;
   let hangs = false;
@@ -179,14 +184,16 @@ export function writeStream<Request, Response>(
   call.on('error', () => undefined);
   call.on('drain', () => wake());
 
+  const giveUpAfter = (ms: number | undefined): NodeJS.Timeout | undefined =>
+    ms === undefined
+      ? undefined
+      : setTimeout(() => {
+          hangs = true;
+          call.cancel();
+        }, ms);
+
   const drain = async (): Promise<void> => {
-    const stall =
-      stallMs === undefined
-        ? undefined
-        : setTimeout(() => {
-            hangs = true;
-            call.cancel();
-          }, stallMs);
+    const stall = giveUpAfter(stallMs);
     await new Promise<void>((resolve) => {
       wake = resolve;
       // The answer may have come while the message was written.
@@ -203,7 +210,11 @@ export function writeStream<Request, Response>(
       return !answered;
     },
     finish: () => {
-      if (!answered) call.end();
+      if (answered) return;
+      call.end();
+      const late = giveUpAfter(answerMs);
+      const over = (): void => clearTimeout(late);
+      answer.then(over, over);
     },
     cancel: () => call.cancel(),
   };

@@ -96,20 +96,32 @@ export class Catalogue {
 
   constructor(private readonly storage: Storage) {}
 
-  /** Stores an upload while it comes in. Throws UPLOAD_TOO_LARGE, FILE_TYPE_REFUSED; nothing is left then. */
+  /**
+   * Stores an upload while it comes in. `about` is asked when all bytes have come, because a form may have its other fields
+   * behind its file. Throws UPLOAD_TOO_LARGE, FILE_TYPE_REFUSED, and what the bytes throw; nothing is left then.
+   */
   async upload(
-    header: { fileName: string; description: string; owner: string },
+    fileName: string,
     bytes: AsyncIterable<Uint8Array>,
+    about: () => { description: string; owner: string },
     maxBytes: number,
   ): Promise<File> {
-    checkName(header.fileName);
-    const file: File = { ...header, fileId: newFileId(), sizeBytes: 0, sha256: '', createTime: new Date() };
+    checkName(fileName);
+    const file: File = {
+      fileName,
+      description: '',
+      owner: '',
+      fileId: newFileId(),
+      sizeBytes: 0,
+      sha256: '',
+      createTime: new Date(),
+    };
     const stored = await this.storage.putStream(sourceKey(file), checked(bytes), (size) => {
       if (size > maxBytes) {
         throw new SortieError('UPLOAD_TOO_LARGE', `The file is larger than ${maxBytes} bytes, the most that is taken.`);
       }
     });
-    Object.assign(file, stored);
+    Object.assign(file, stored, about());
     await this.storage.put(fileKey(file.fileId), JSON.stringify(File.toJSON(file)));
     return file;
   }

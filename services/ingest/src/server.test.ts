@@ -93,7 +93,8 @@ function upload(
         if (!stream.write({ part: { $case: 'data', value: chunk } })) await drained();
       }
       if (breakOff === 'cancel') stream.cancel();
-      else if (breakOff !== 'end') stream.write({ part: { $case: 'finish', value: { sizeBytes } } });
+      else if (breakOff !== 'end')
+        stream.write({ part: { $case: 'finish', value: { sizeBytes, owner: undefined, description: undefined } } });
       stream.end();
     })();
   });

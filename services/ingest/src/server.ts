@@ -133,9 +133,14 @@ async function receive(
   };
   const header = await nextPart();
   if (header?.$case !== 'header') throw SortieError.field('header', 'must come first');
-  checkText('header.owner', header.value.owner, { min: 1, max: maxLength.user });
-  checkText('header.file_name', header.value.fileName, { min: 1, max: maxLength.fileName });
-  checkText('header.description', header.value.description, { max: maxLength.description, lines: true });
+  const { fileName } = header.value;
+  let { owner, description } = header.value;
+  const checkAbout = (field: 'header' | 'finish'): void => {
+    checkText(`${field}.owner`, owner, { max: maxLength.user });
+    checkText(`${field}.description`, description, { max: maxLength.description, lines: true });
+  };
+  checkAbout('header');
+  checkText('header.file_name', fileName, { min: 1, max: maxLength.fileName });
 
   async function* bytes(): AsyncGenerator<Uint8Array> {
     let sizeBytes = 0;
@@ -145,12 +150,18 @@ async function receive(
         sizeBytes += part.value.length;
         yield part.value;
       } else if (part?.$case === 'finish') {
-        if (part.value.sizeBytes === sizeBytes) return;
-        throw SortieError.field('finish.size_bytes', `says ${part.value.sizeBytes}, but ${sizeBytes} bytes came`);
+        if (part.value.sizeBytes !== sizeBytes) {
+          throw SortieError.field('finish.size_bytes', `says ${part.value.sizeBytes}, but ${sizeBytes} bytes came`);
+        }
+        owner = part.value.owner ?? owner;
+        description = part.value.description ?? description;
+        if (owner === '') throw SortieError.field('owner', 'is missing in the header and in the finish');
+        checkAbout('finish');
+        return;
       } else throw SortieError.field('data', 'must follow the header');
     }
   }
-  return catalogue.upload(header.value, bytes(), maxUploadBytes);
+  return catalogue.upload(fileName, bytes(), () => ({ owner, description }), maxUploadBytes);
 }
 
 async function* sendFile(

@@ -173,6 +173,12 @@ export interface UploadHeader {
 export interface UploadFinish {
   /** Sum of all data. */
   sizeBytes: number;
+  /**
+   * What was not known when the file began, as in a form with more fields behind its file: these count instead of the
+   * header's. One of the two must name the owner.
+   */
+  owner?: string | undefined;
+  description?: string | undefined;
 }
 
 export interface UploadFileResponse {
@@ -2158,13 +2164,19 @@ export const UploadHeader: MessageFns<UploadHeader> = {
 };
 
 function createBaseUploadFinish(): UploadFinish {
-  return { sizeBytes: 0 };
+  return { sizeBytes: 0, owner: undefined, description: undefined };
 }
 
 export const UploadFinish: MessageFns<UploadFinish> = {
   encode(message: UploadFinish, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.sizeBytes !== 0) {
       writer.uint32(8).int64(message.sizeBytes);
+    }
+    if (message.owner !== undefined) {
+      writer.uint32(18).string(message.owner);
+    }
+    if (message.description !== undefined) {
+      writer.uint32(26).string(message.description);
     }
     return writer;
   },
@@ -2190,6 +2202,22 @@ export const UploadFinish: MessageFns<UploadFinish> = {
             message.sizeBytes = longToNumber(reader.int64());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.description = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2209,6 +2237,8 @@ export const UploadFinish: MessageFns<UploadFinish> = {
         : isSet(object.size_bytes)
         ? globalThis.Number(object.size_bytes)
         : 0,
+      owner: isSet(object.owner) ? globalThis.String(object.owner) : undefined,
+      description: isSet(object.description) ? globalThis.String(object.description) : undefined,
     };
   },
 
@@ -2216,6 +2246,12 @@ export const UploadFinish: MessageFns<UploadFinish> = {
     const obj: any = {};
     if (message.sizeBytes !== 0) {
       obj.sizeBytes = Math.round(message.sizeBytes);
+    }
+    if (message.owner !== undefined) {
+      obj.owner = message.owner;
+    }
+    if (message.description !== undefined) {
+      obj.description = message.description;
     }
     return obj;
   },
@@ -2226,6 +2262,8 @@ export const UploadFinish: MessageFns<UploadFinish> = {
   fromPartial<I extends Exact<DeepPartial<UploadFinish>, I>>(object: I): UploadFinish {
     const message = createBaseUploadFinish();
     message.sizeBytes = object.sizeBytes ?? 0;
+    message.owner = object.owner ?? undefined;
+    message.description = object.description ?? undefined;
     return message;
   },
 };
