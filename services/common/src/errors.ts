@@ -33,6 +33,8 @@ export const errorCodes = {
   // Circumstances of a job: another try may go through.
   ENGINE_CRASHED: { status: status.INTERNAL, retry: true },
   GPU_FAILED: { status: status.INTERNAL, retry: true },
+  /** With less beside it, or on another worker, the same work may go through. */
+  OUT_OF_MEMORY: { status: status.RESOURCE_EXHAUSTED, retry: true },
   ENGINE_STALLED: { status: status.INTERNAL, retry: true },
   OUTPUT_FAULTY: { status: status.INTERNAL, retry: true },
   DISK_FULL: { status: status.RESOURCE_EXHAUSTED, retry: true },

@@ -40,7 +40,7 @@ export async function ingest(run: Run): Promise<void> {
   );
   const klv = await run.step(
     Step.STEP_PROBE_KLV,
-    () => probeKlv(source, probe),
+    () => probeKlv(run, source, probe),
     (found) => found.summary,
   );
   const info = await run.step(

@@ -118,6 +118,7 @@ export function videoPlan({ info, tracks, words, input, outputDir, settings }: P
       device: null,
       gpuPreset: settings.gpuPreset,
       threads: settings.threads,
+      lookahead: null,
       posterPath: 'poster.jpg',
       // Past the black or the caption that many recordings begin with, but within a short one.
       posterTime: Math.min(duration / 10, 5),

@@ -25,6 +25,8 @@ export interface RunSettings {
   /** The ffprobe to use. */
   ffprobe: string;
   engine: EngineSettings;
+  /** Bytes of memory that one job may take. */
+  jobMemory: number;
 }
 
 /** What the steps count. */

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { newLogger } from '@sortie/common/log';
 import { announce, required, stopOnSignal } from '@sortie/common/process';
 import { newVitals, serveVitals } from '@sortie/common/vitals';
+import { memoryLimit } from './confined/cgroup.js';
+import { jobMemory } from './engine/memory.js';
 import { engineSettings } from './gpu/settings.js';
 import { packagedFfprobe } from './media/probe.js';
 import { startWorker } from './worker/worker.js';
@@ -13,6 +15,7 @@ const stopsWith = stopOnSignal(log);
 const vitals = newVitals();
 const vitalsServer = await serveVitals(vitals, env['SORTIE_METRICS_LISTEN'] ?? '127.0.0.1:0', log);
 const storage = required(env, 'SORTIE_STORAGE');
+const jobs = Number(env['SORTIE_JOBS'] ?? 1);
 const worker = await startWorker(
   {
     storage,
@@ -22,8 +25,9 @@ const worker = await startWorker(
     run: {
       ffprobe: env['SORTIE_FFPROBE'] ?? packagedFfprobe(),
       engine: engineSettings(env),
+      jobMemory: jobMemory(memoryLimit(), jobs),
     },
-    jobs: Number(env['SORTIE_JOBS'] ?? 1),
+    jobs,
   },
   log,
   vitals,

@@ -1,16 +1,40 @@
 // Reads of a file at any place, with the bytes around them kept: headers stand close together.
 import type { FileHandle } from 'node:fs/promises';
+import { containerBudget } from '../budgets.js';
 
 const windowBytes = 64 * 1024;
 
+/** Counts what a file's tables make us read. */
+export class SampleBudget {
+  private samples = 0;
+  private bytes = 0;
+  /** It was not enough: what comes later in the file is left out. */
+  spent = false;
+
+  constructor(private readonly fileBytes: number) {}
+
+  /** False when there is none left. */
+  take(bytes: number): boolean {
+    this.samples++;
+    this.bytes += bytes;
+    this.spent ||=
+      this.samples > containerBudget.samples(this.fileBytes) ||
+      this.bytes > containerBudget.sampleBytes(this.fileBytes);
+    return !this.spent;
+  }
+}
+
 export class FileReader {
+  readonly budget: SampleBudget;
   private window = Buffer.alloc(0);
   private at = 0;
 
   constructor(
     private readonly file: FileHandle,
     readonly size: number,
-  ) {}
+  ) {
+    this.budget = new SampleBudget(size);
+  }
 
   /** Fewer bytes than asked for only at the end of the file. They are valid until the next read. */
   async read(at: number, length: number): Promise<Buffer> {
@@ -49,6 +73,3 @@ export interface Wanted {
 
 /** Of a picture: parameter sets and supplements come before its slices. */
 export const pictureBytes = 1504;
-
-/** A sample longer than this is no telemetry. */
-export const longestSample = 1024 * 1024;

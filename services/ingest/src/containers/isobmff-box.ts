@@ -1,4 +1,5 @@
 // Boxes of ISO/IEC 14496-12 in bytes that are all there.
+import { containerBudget } from '../budgets.js';
 
 export interface Box {
   type: string;
@@ -7,11 +8,9 @@ export interface Box {
   end: number;
 }
 
-export const mostBoxes = 100_000;
-
 /** Boxes of bytes that are all there; ends at the first that does not fit. */
 export function* boxesIn(bytes: Buffer, from: number, to: number): Generator<Box> {
-  for (let at = from, count = 0; at + 8 <= to && count < mostBoxes; count++) {
+  for (let at = from, count = 0; at + 8 <= to && count < containerBudget.boxes; count++) {
     const short = bytes.readUInt32BE(at);
     const head = short === 1 ? 16 : 8;
     const size = short === 1 && at + 16 <= to ? Number(bytes.readBigUInt64BE(at + 8)) : short === 0 ? to - at : short;

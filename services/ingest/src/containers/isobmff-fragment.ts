@@ -1,4 +1,5 @@
 // Movie fragments (ISO/IEC 14496-12 clause 8.8): where the samples of all tracks lie, in the order of the file.
+import { containerBudget } from '../budgets.js';
 import { boxesIn, child, type Box } from './isobmff-box.js';
 
 /** What `trex` says of samples that say nothing of themselves. */
@@ -12,6 +13,7 @@ export function trackDefaults(bytes: Buffer, moov: Box): Map<number, TrackDefaul
   const mvex = child(bytes, moov, 'mvex');
   for (const box of mvex ? boxesIn(bytes, mvex.start, mvex.end) : []) {
     if (box.type !== 'trex' || box.end - box.start < 24) continue;
+    if (defaults.size >= containerBudget.tracks) break;
     const at = box.start;
     defaults.set(bytes.readUInt32BE(at + 4), { duration: bytes.readUInt32BE(at + 12), size: bytes.readUInt32BE(at + 16) }); // prettier-ignore
   }
@@ -21,7 +23,6 @@ export function trackDefaults(bytes: Buffer, moov: Box): Map<number, TrackDefaul
 /** Fields of `tfhd` and `trun` that are there when their flag is. */
 const header = { baseDataOffset: 0x1, sampleDescription: 0x2, duration: 0x8, size: 0x10, baseIsMoof: 0x20000 };
 const run = { dataOffset: 0x1, firstFlags: 0x4, duration: 0x100, size: 0x200, flags: 0x400, composition: 0x800 };
-const mostSamplesOfRun = 1_000_000;
 
 interface FragmentSample {
   track: number;
@@ -60,6 +61,8 @@ class Fields {
 }
 
 /**
+ * A run may promise any number of samples without a byte for each: whoever asks for them has to stop.
+ *
  * Samples of the fragment whose `moof` stands at `place` in the file. `clocks` keeps for each track where its next sample
  * begins, for fragments without `tfdt`.
  */
@@ -99,7 +102,7 @@ export function* fragmentSamples(
       if (given & run.dataOffset) at = base + (fields.u32() | 0);
       if (given & run.firstFlags) fields.u32();
       const perSample = given & (run.duration | run.size | run.flags | run.composition);
-      for (let index = 0; index < Math.min(count, mostSamplesOfRun) && (perSample === 0 || fields.left > 0); index++) {
+      for (let index = 0; index < count && (perSample === 0 || fields.left > 0); index++) {
         const lasts = given & run.duration ? fields.u32() : duration;
         const length = given & run.size ? fields.u32() : size;
         if (given & run.flags) fields.u32();
@@ -110,6 +113,6 @@ export function* fragmentSamples(
       }
       dataEnd = at;
     }
-    clocks.set(track, ticks);
+    if (clocks.has(track) || clocks.size < containerBudget.tracks) clocks.set(track, ticks);
   }
 }

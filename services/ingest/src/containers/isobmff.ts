@@ -1,8 +1,10 @@
 // Tracks of timed metadata in MP4 and MOV files (ISO/IEC 14496-12), and KLV in event messages (MISB ST 1910.1). What tracks
 // hold is decided by their samples. Bounded: only headers, such samples and messages, and the beginnings of pictures are read.
-import { longestSample, pictureBytes, type FileReader, type Sample, type Wanted } from './file.js';
+import { containerBudget } from '../budgets.js';
+import { nextTurn, Turns } from '../turns.js';
+import { pictureBytes, type FileReader, type Sample, type Wanted } from './file.js';
 import { klvScheme } from '../klv/emsg.js';
-import { boxesIn, child, mostBoxes, type Box } from './isobmff-box.js';
+import { boxesIn, child, type Box } from './isobmff-box.js';
 import { fragmentSamples, trackDefaults, type TrackDefaults } from './isobmff-fragment.js';
 
 /** Where a sample lies in the file, and when it begins, in ticks of its track. */
@@ -27,9 +29,6 @@ interface Movie {
   defaults: Map<number, TrackDefaults>;
 }
 
-const largestMovieBox = 256 * 1024 * 1024;
-/** Of one track: a flight of a day at 100 packets a second. Tables can promise more than any file holds. */
-const mostSamples = 10_000_000;
 const pictureHandler = 'vide';
 const mediaHandlers = ['soun', 'hint', 'tmcd', 'text', 'subt', 'sbtl', 'auxv', 'pict'];
 
@@ -65,8 +64,8 @@ function parseTrack(bytes: Buffer, trak: Box, movieScale: number): Track | null 
   const stsz = child(bytes, stbl, 'stsz');
   const fixed = stsz && stsz.end - stsz.start >= 12 ? bytes.readUInt32BE(stsz.start + 4) : 0;
   const told = stsz && stsz.end - stsz.start >= 12 ? bytes.readUInt32BE(stsz.start + 8) : 0;
-  const listed = stsz ? (fixed > 0 ? told : Math.min(told, Math.floor((stsz.end - stsz.start - 12) / 4))) : 0;
-  const count = Math.min(listed, mostSamples);
+  // With one size for all, the number of samples is a mere promise; the budget ends those that no file can keep.
+  const count = stsz ? (fixed > 0 ? told : Math.min(told, Math.floor((stsz.end - stsz.start - 12) / 4))) : 0;
   const sizeOf = (sample: number): number =>
     fixed > 0 || !stsz ? fixed : bytes.readUInt32BE(stsz.start + 12 + 4 * sample);
 
@@ -128,7 +127,23 @@ export async function* isobmffSamples(file: FileReader, wanted: Wanted): AsyncGe
   const clocks = new Map<number, number>();
   const isWanted = (track: Track | undefined): track is Track =>
     track !== undefined && (!track.picture || wanted.pictures);
-  for (let at = 0, count = 0; at + 8 <= file.size && count < mostBoxes; count++) {
+  const turns = new Turns();
+  const samplesOf = async function* (places: Iterable<Place & { track?: number }>, one?: Track): AsyncGenerator<Sample> {
+    for (const place of places) {
+      const track = one ?? movie?.tracks.get(place.track ?? -1);
+      if (turns.due) await nextTurn();
+      if (!isWanted(track)) {
+        if (one || !file.budget.take(0)) return;
+        continue;
+      }
+      const bytes = track.picture ? Math.min(place.size, pictureBytes) : place.size;
+      const isThere = place.size > 0 && place.at + place.size <= file.size && (track.picture || place.size <= containerBudget.longestSample); // prettier-ignore
+      if (!file.budget.take(isThere ? bytes : 0)) return;
+      if (isThere) yield await sampleAt(file, track, place);
+    }
+  };
+  for (let at = 0, count = 0; at + 8 <= file.size && count < containerBudget.boxes && !file.budget.spent; count++) {
+    if (turns.due) await nextTurn();
     const head = Buffer.from(await file.read(at, 16));
     if (head.length < 8) return;
     const short = head.readUInt32BE(0);
@@ -136,26 +151,18 @@ export async function* isobmffSamples(file: FileReader, wanted: Wanted): AsyncGe
     const size = long ? Number(head.readBigUInt64BE(8)) : short === 0 ? file.size - at : short;
     if (size < 8 || at + size > file.size) return;
     const type = head.toString('latin1', 4, 8);
-    if (type === 'emsg' && size <= longestSample) {
+    if (type === 'emsg' && size <= containerBudget.longestSample) {
       const event = readEvent(Buffer.from(await file.read(at, size)));
       if (event) yield event;
     }
     if ((type === 'moov' && !movie) || (type === 'moof' && movie && [...movie.tracks.values()].some(isWanted))) {
-      if (size > largestMovieBox) return;
+      if (size > containerBudget.movieBoxBytes) return;
       const bytes = Buffer.from(await file.read(at, size));
       const box: Box = { type, start: long ? 16 : 8, end: bytes.length };
-      if (movie) {
-        for (const { track: id, ...place } of fragmentSamples(bytes, box, at, movie.defaults, clocks)) {
-          const track = movie.tracks.get(id);
-          if (isWanted(track)) yield* sampleAt(file, track, place);
-        }
-      } else {
+      if (movie) yield* samplesOf(fragmentSamples(bytes, box, at, movie.defaults, clocks));
+      else {
         movie = parseMovie(bytes, box);
-        for (const track of movie.tracks.values())
-          for (const place of track.samples()) {
-            if (!isWanted(track)) break;
-            yield* sampleAt(file, track, place);
-          }
+        for (const track of movie.tracks.values()) yield* samplesOf(track.samples(), track);
         if (movie.defaults.size === 0) return;
       }
     }
@@ -183,15 +190,16 @@ function parseMovie(bytes: Buffer, moov: Box): Movie {
   const movieScale = mvhd && mvhd.end - mvhd.start >= 24 ? bytes.readUInt32BE(mvhd.start + (bytes[mvhd.start] === 1 ? 20 : 12)) : 0; // prettier-ignore
   const tracks = new Map<number, Track>();
   for (const trak of boxesIn(bytes, moov.start, moov.end)) {
+    if (tracks.size >= containerBudget.tracks) break;
     const track = trak.type === 'trak' ? parseTrack(bytes, trak, movieScale) : null;
     if (track) tracks.set(track.id, track);
   }
   return { tracks, defaults: trackDefaults(bytes, moov) };
 }
 
-async function* sampleAt(file: FileReader, track: Track, { at, size, ticks }: Place): AsyncGenerator<Sample> {
+/** The place is one in the file. */
+async function sampleAt(file: FileReader, track: Track, { at, size, ticks }: Place): Promise<Sample> {
   const { id, picture, begin, timescale } = track;
-  if (size === 0 || at + size > file.size || (!picture && size > longestSample)) return;
   const bytes = picture ? await file.peek(at, Math.min(size, pictureBytes)) : Buffer.from(await file.read(at, size));
-  yield { track: id, picture, bytes, time: (ticks - begin) / timescale };
+  return { track: id, picture, bytes, time: (ticks - begin) / timescale };
 }

@@ -1,6 +1,8 @@
 // Tracks of metadata in Matroska files (RFC 9559): what they hold is decided by their blocks. Bounded: payloads of pictures
 // and sound are stepped over.
-import { longestSample, pictureBytes, type FileReader, type Sample, type Wanted } from './file.js';
+import { containerBudget } from '../budgets.js';
+import { nextTurn, Turns } from '../turns.js';
+import { pictureBytes, type FileReader, type Sample, type Wanted } from './file.js';
 
 const id = {
   segment: 0x18538067,
@@ -65,8 +67,9 @@ export async function* matroskaSamples(file: FileReader, wanted: Wanted): AsyncG
   let scale = 1_000_000;
   let cluster = 0;
   let entry = { number: 0, type: 0 };
-  let at = 0;
-  while (at < file.size) {
+  const turns = new Turns();
+  for (let at = 0, elements = 0; at < file.size && elements < containerBudget.elements; elements++) {
+    if (turns.due) await nextTurn();
     const head = await file.read(at, longestHead);
     const name = readVint(head, 0, true);
     const size = name && readVint(head, name.length, false);
@@ -90,7 +93,7 @@ export async function* matroskaSamples(file: FileReader, wanted: Wanted): AsyncG
         const [from, length] = [start + track.length + 3, size.value - track.length - 3];
         if (picture && wanted.pictures)
           yield { track: track.value, picture, bytes: await file.peek(from, Math.min(length, pictureBytes)), time };
-        else if (!picture && size.value <= longestSample) {
+        else if (!picture && size.value <= containerBudget.longestSample) {
           const bytes = Buffer.from(await file.read(from, length));
           const head = laceHead(bytes, blockHead[track.length + 2] ?? 0);
           yield { track: track.value, picture, bytes: bytes.subarray(head), time };
@@ -102,7 +105,8 @@ export async function* matroskaSamples(file: FileReader, wanted: Wanted): AsyncG
       const value = readNumber(await file.read(start, size.value));
       if (name.value === id.trackNumber) entry.number = value;
       else entry.type = value;
-      if (entry.number > 0 && entry.type > 0 && entry.type !== soundType)
+      const known = tracks.has(entry.number) || tracks.size < containerBudget.tracks;
+      if (known && entry.number > 0 && entry.type > 0 && entry.type !== soundType)
         tracks.set(entry.number, { picture: entry.type === pictureType });
     }
     at = end;

@@ -1,44 +1,38 @@
-// The engine child: takes one order over IPC, carries it out, tells the outcome and ends.
-import { preflight, run, verify, type EngineFailure, type EngineRun } from '@sortie/native';
-import type { Order, Report } from './engine.js';
+// The engine child: takes one order, carries it out, tells the outcome and ends.
+import { preflight, run, verify, type EngineFailure, type VerifiedSegment, type VerifyPlan } from '@sortie/native';
+import { serve, tell } from '../confined/serve.js';
+import type { Order } from './engine.js';
 
-let running: EngineRun | null = null;
-
-const tell = (report: Report): Promise<void> =>
-  new Promise((resolve) => {
-    process.send?.(report, undefined, undefined, () => resolve());
-  });
-
-async function carryOut(order: Order): Promise<void> {
+async function carryOut(order: Order): Promise<unknown> {
   switch (order.kind) {
-    case 'run': {
-      running = run(order.plan, (progress) => void tell({ kind: 'progress', progress }));
-      await tell({ kind: 'done', result: await running.result });
-      break;
-    }
+    case 'run':
+      return run(order.plan, (progress) => tell({ kind: 'progress', progress })).result;
     case 'verify': {
-      const result = [];
-      for (const plan of order.plans) result.push(await verify(plan));
-      await tell({ kind: 'done', result });
-      break;
+      const result: VerifiedSegment[][] = [];
+      for (const plan of order.plans) result.push(await verifyInParts(plan));
+      return result;
     }
     case 'preflight':
-      await tell({ kind: 'done', result: await preflight() });
-      break;
-    case 'cancel':
-      running?.cancel();
-      return;
+      return preflight();
   }
-  process.disconnect();
 }
 
-process.on('message', (message) => {
-  carryOut(message as Order).catch(async (thrown: unknown) => {
-    const failure = thrown as Partial<EngineFailure>;
-    await tell({ kind: 'failed', code: failure.code ?? 'INTERNAL', message: failure.message ?? String(thrown) });
-    process.disconnect();
-  });
-});
+/** Each segment stands for itself; a sign of life after so many of them. */
+const segmentsAtOnce = 50;
 
-// Without a parent nobody wants the result.
-process.on('disconnect', () => process.exit(0));
+async function verifyInParts(plan: VerifyPlan): Promise<VerifiedSegment[]> {
+  const verified: VerifiedSegment[] = [];
+  for (let from = 0; from < plan.segments.length; from += segmentsAtOnce) {
+    verified.push(...(await verify({ ...plan, segments: plan.segments.slice(from, from + segmentsAtOnce) })));
+    tell({ kind: 'progress', progress: null });
+  }
+  return verified;
+}
+
+await serve(
+  (order) => carryOut(order as Order),
+  (thrown) => {
+    const { code, message } = thrown as Partial<EngineFailure>;
+    return { code: code ?? 'INTERNAL', message: message ?? String(thrown) };
+  },
+);

@@ -1,5 +1,6 @@
 // Telemetry as a WebVTT rendition whose cues are JSON, the form in which Esri's JavaScript client reads it: sets by tag id,
 // 10000 and more for ST 0601, 20000 and more for ST 0102, 9xxxx for what is computed.
+import { telemetryBudget } from '../budgets.js';
 import { targetDuration } from '../hls/media-playlist.js';
 import { continuous } from './antimeridian.js';
 import { Item } from './item.js';
@@ -126,6 +127,10 @@ export interface TimeRange {
 export class CueSegmenter {
   private index = 0;
   private open: Cue[] = [];
+  /** Bytes of the open segment's cues. */
+  private size = 0;
+  /** Cues for which there was no room in their segment. */
+  leftOut = 0;
 
   /** `write` gets each finished segment with its number from 0 on. */
   constructor(
@@ -140,13 +145,20 @@ export class CueSegmenter {
 
   async add(cue: Cue): Promise<void> {
     while (this.index < this.ranges.length && cue.start >= this.rangeEnd) await this.close();
-    if (this.index < this.ranges.length) this.open.push(cue);
+    if (this.index >= this.ranges.length) return;
+    if (this.size + cue.text.length > telemetryBudget.cuesOfSegment) {
+      this.leftOut++;
+      return;
+    }
+    this.open.push(cue);
+    this.size += cue.text.length;
   }
 
   private async close(): Promise<void> {
     const end = this.rangeEnd;
     await this.write(this.index, vttSegment(this.open));
     this.open = this.open.filter((cue) => cue.end > end);
+    this.size = this.open.reduce((sum, { text }) => sum + text.length, 0);
     this.index++;
   }
 

@@ -1,5 +1,6 @@
 // From the bytes of one item to its value, by the coding that its table gives. A reader is made once for each line of a
 // table, with all constants in it: this is where a decoder of telemetry spends its time. Readers never throw.
+import { klvBudget } from '../budgets.js';
 import type { Coding } from './coding.js';
 import type { Item, Value } from './item.js';
 import { readPack, type Pack } from './pack.js';
@@ -8,9 +9,6 @@ import { readLength } from './ber.js';
 import { readItems } from './set.js';
 import { mappingsOf, mostImapbBytes, readImapb, specialNote } from './st1201.js';
 import { uuidText } from './uuid.js';
-
-/** Sets in sets in sets: real ones go three deep. */
-export const deepest = 8;
 
 /** Gives the item its value and note. `depth` counts the sets around it. */
 export type Reader = (item: Item, bytes: Buffer, start: number, end: number, depth: number) => void;
@@ -235,7 +233,7 @@ function insideLabel(bytes: Buffer, start: number, end: number): number {
 
 function setReader({ table }: Coding & { kind: 'set' }): Reader {
   return (item, bytes, start, end, depth) => {
-    if (depth >= deepest) {
+    if (depth >= klvBudget.depth) {
       item.note = 'too deep';
       return;
     }
@@ -248,7 +246,7 @@ function setReader({ table }: Coding & { kind: 'set' }): Reader {
 
 function seriesReader({ of }: Coding & { kind: 'series' }): Reader {
   return (item, bytes, start, end, depth) => {
-    if (depth >= deepest) {
+    if (depth >= klvBudget.depth) {
       item.note = 'too deep';
       return;
     }
@@ -282,9 +280,9 @@ function packReader(pack: Pack, unwrap: boolean): Reader {
       item.note = 'no longer known';
       return;
     }
-    const fields = depth < deepest ? readPack(pack, bytes, start, end, depth + 1) : null;
+    const fields = depth < klvBudget.depth ? readPack(pack, bytes, start, end, depth + 1) : null;
     item.value = fields && unwrap ? (fields[''] as Value) : fields;
-    if (!fields) item.note = depth < deepest ? 'unreadable' : 'too deep';
+    if (!fields) item.note = depth < klvBudget.depth ? 'unreadable' : 'too deep';
   };
 }
 

@@ -1,7 +1,7 @@
 // KLV in CMAF: event message boxes (ISO/IEC 23009-1 clause 5.10.3.3, version 1) as MISB ST 1910.1 wants them. hls.js gives
 // them to a page with `enableEmsgKLVMetadata`.
 import { createReadStream, createWriteStream } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
 export const klvScheme = 'urn:misb:KLV:bin:1910.1';
@@ -31,11 +31,29 @@ export function emsgBox({ time, bytes }: KlvEvent, id: number): Buffer {
   return Buffer.concat([head, scheme, value, bytes]);
 }
 
-/** Puts boxes before a segment's own. They belong before the first moof (ISO/IEC 23000-19 clause 7.4.5). */
-export async function prependBoxes(path: string, boxes: Buffer): Promise<void> {
-  const made = `${path}.emsg`;
-  const out = createWriteStream(made);
-  out.write(boxes);
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), out);
-  await rename(made, path);
+/**
+ * Puts the boxes of a file before a segment's own, in place of those that an earlier try has put there. They belong before
+ * the first moof (ISO/IEC 23000-19 clause 7.4.5).
+ */
+export async function prependBoxes(path: string, boxes: string): Promise<void> {
+  const passing = `${path}.tmp`;
+  const start = await endOfEvents(path);
+  await pipeline(createReadStream(boxes), createWriteStream(passing));
+  await pipeline(createReadStream(path, { start, highWaterMark: 1024 * 1024 }), createWriteStream(passing, { flags: 'a' }));
+  await rename(passing, path);
+} // prettier-ignore
+
+/** Where the boxes of events at the beginning of a segment end. */
+async function endOfEvents(path: string): Promise<number> {
+  const file = await open(path);
+  try {
+    const head = Buffer.alloc(8);
+    for (let at = 0; ;) {
+      const { bytesRead } = await file.read(head, 0, head.length, at);
+      if (bytesRead < head.length || head.toString('latin1', 4) !== 'emsg') return at;
+      at += Math.max(head.length, head.readUInt32BE(0));
+    }
+  } finally {
+    await file.close();
+  }
 }

@@ -1,9 +1,7 @@
 // From a run of bytes to whole KLV packets: keys are found, lengths waited for, junk stepped over and counted.
 import { lengthIsCut, readLength } from './ber.js';
+import { klvBudget } from '../budgets.js';
 import { labelBytes, labelStart, startsWithLabel } from './label.js';
-
-/** No real packet comes near this; a longer length is damage. */
-const longestPacket = 256 * 1024;
 
 export interface FramingReport {
   /** Bytes that belong to no packet. */
@@ -45,7 +43,7 @@ export class Framer {
       }
       const length = readLength(all, at + labelBytes, all.length);
       const end = length ? length.next + length.value : Infinity;
-      if (length && end - at <= longestPacket) {
+      if (length && end - at <= klvBudget.packetBytes) {
         if (end > all.length) {
           this.wanted = end - at;
           break;

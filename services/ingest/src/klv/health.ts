@@ -5,6 +5,7 @@ import { nearest } from './antimeridian.js';
 import { needs, type CornersRule, type Places } from './geometry.js';
 import type { Item } from './item.js';
 import { aboutSensor, kinds } from './labels.js';
+import { NameCounts } from './name-counts.js';
 import type { ChecksumState, KlvPacket } from './packet.js';
 import { convertedFrom, speakerOf, type ReadReport, type TimedPacket } from './read.js';
 import type { Repair } from './repair.js';
@@ -185,11 +186,11 @@ export class HealthReport {
   private readonly checksums: Record<ChecksumState, number> = { ok: 0, bad: 0, missing: 0 };
   private readonly timeRules: Partial<Record<TimeRule, number>> = {};
   private readonly perPid = new Map<number, number>();
-  private readonly versions: Record<string, number> = {};
+  private readonly versions = new NameCounts();
   private readonly items: Health['items'] = {};
-  private readonly unknownItems: Record<string, number> = {};
+  private readonly unknownItems = new NameCounts();
   private readonly corners: Partial<Record<CornersRule, number>> = {};
-  private readonly markings: Record<string, number> = {};
+  private readonly markings = new NameCounts();
   private readonly clocks = new Map<string, StreamClock>();
   /** Tags of ST 0601 that had a value. */
   private readonly told = new Set<number>();
@@ -219,8 +220,7 @@ export class HealthReport {
     const tellsOfSensor = aboutSensor.includes(packet.kind);
     if (tellsOfSensor) this.read(packet.items);
     if (security.length > 0) {
-      const marking = markingOf(security);
-      this.markings[marking] = (this.markings[marking] ?? 0) + 1;
+      this.markings.add(markingOf(security));
     } else if (tellsOfSensor) this.packetsWithout++;
     if (places.cornersRule) this.corners[places.cornersRule] = (this.corners[places.cornersRule] ?? 0) + 1;
     const seen = places.corners ?? (places.frameCenter ? [places.frameCenter] : places.sensor ? [places.sensor] : []);
@@ -243,7 +243,7 @@ export class HealthReport {
     for (const item of items) {
       const key = keyOf(kind, item);
       if (!item.definition || item.note === 'not of the stated version') {
-        this.unknownItems[key] = (this.unknownItems[key] ?? 0) + 1;
+        this.unknownItems.add(key);
         continue;
       }
       const entry = (this.items[key] ??= { name: item.definition.name, packets: 0, unusualLength: 0, noValue: 0 });
@@ -258,7 +258,7 @@ export class HealthReport {
       const { value } = item;
       const tag = tagOf(item);
       if (tag !== undefined && value !== null) this.told.add(tag);
-      if (tag === 65 && typeof value === 'number') this.versions[value] = (this.versions[value] ?? 0) + 1;
+      if (tag === 65 && typeof value === 'number') this.versions.add(String(value));
     }
     this.utc.update(items);
   }
@@ -300,7 +300,7 @@ export class HealthReport {
   }
 
   private get security(): Health['security'] {
-    const found = Object.keys(this.markings);
+    const found = Object.keys(this.markings.record);
     const [only] = found;
     const marking =
       found.length === 0
@@ -308,7 +308,7 @@ export class HealthReport {
         : found.length === 1 && only !== undefined && this.packetsWithout === 0
           ? only
           : found.filter((one) => one !== 'Unclassified').join(', ') || noClassification;
-    return { marking, markings: this.markings, packetsWithout: this.packetsWithout };
+    return { marking, markings: this.markings.record, packetsWithout: this.packetsWithout };
   }
 
   report({ transport, junkBytes, truncated, sequenceErrors, videoTimes }: ReadReport): Health {
@@ -324,7 +324,7 @@ export class HealthReport {
       repaired: this.repaired,
       checksums: this.checksums,
       damaged: this.unreadable,
-      versions: this.versions,
+      versions: this.versions.record,
       time: {
         rules: this.timeRules,
         first: iso(this.first),
@@ -338,7 +338,7 @@ export class HealthReport {
         drift: drifts[0] ?? null,
       },
       items: this.items,
-      unknownItems: this.unknownItems,
+      unknownItems: this.unknownItems.record,
       map: this.need('map'),
       footprint: { ...this.need('footprint'), corners: this.corners },
       security: this.security,

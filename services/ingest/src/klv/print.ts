@@ -31,6 +31,13 @@ export function printed(timed: TimedPacket, more: object = {}): string {
   return JSON.stringify({ i, pid, pts, converted, repaired, ...(packet.toJSON() as Record<string, unknown>), ...more });
 }
 
+/** The same, but for the items of the packet: how many there are takes their place. */
+export function printedWithoutItems(timed: TimedPacket, more: object = {}): string {
+  const { items, ...packet } = timed.packet.toJSON() as Record<string, unknown> & { items: readonly unknown[] };
+  const { i, pid, pts, repaired } = timed;
+  return JSON.stringify({ i, pid, pts, converted: convertedFrom(timed), repaired, ...packet, itemsLeftOut: items.length, ...more });
+} // prettier-ignore
+
 /** The health report of a file, indented. */
 export async function klvReport(path: string): Promise<string> {
   const { telemetry, source } = await telemetryOf(path);

@@ -1,11 +1,12 @@
 // Local sets (SMPTE ST 336, MISB ST 0107): items of a BER-OID tag, a BER length and a value.
+import { klvBudget } from '../budgets.js';
 import { readLength, readTag } from './ber.js';
 import { Item } from './item.js';
 import { tableFor, type Table } from './table.js';
 
 export interface ReadSet {
   items: Item[];
-  /** False when the set ended before its last item did; what came before counts. */
+  /** False when the set ended before its last item did, or holds absurdly many; what came before counts. */
   whole: boolean;
   /** Where the first item begins that is not whole; else the end. */
   next: number;
@@ -42,6 +43,7 @@ function walk(
   let highestTag = 0;
   const cut = (): ReadSet => ({ items, whole: false, next: at, highestTag });
   while (at < end) {
+    if (items.length >= klvBudget.itemsOfSet) return cut();
     let tag = bytes[at] ?? 0;
     let start = at + 1;
     if (tag >= 0x80 && !oneByteTags) {

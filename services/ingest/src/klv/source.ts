@@ -1,6 +1,6 @@
 // The telemetry in a file, whatever its container: packets in its order, and then how the reading went.
 import { open } from 'node:fs/promises';
-import { FileReader, type Sample, type Wanted } from '../containers/file.js';
+import { FileReader, type Sample, type SampleBudget, type Wanted } from '../containers/file.js';
 import { isobmffSamples } from '../containers/isobmff.js';
 import { matroskaSamples } from '../containers/matroska.js';
 import { ptsWrap } from '../mpegts/pes.js';
@@ -23,6 +23,7 @@ const clockRate = 90_000;
 
 export class TelemetrySource {
   private readonly reader: KlvReader | null;
+  private samples: SampleBudget | null = null;
   private readonly carriages = new Map<number, CarriageReader>();
   private readonly videoClock = new VideoClock();
 
@@ -51,6 +52,11 @@ export class TelemetrySource {
     };
   }
 
+  /** The file's tables promise more than it can hold; what comes after that was left out. */
+  get incomplete(): boolean {
+    return this.samples?.spent ?? false;
+  }
+
   /** `bytes` limits how much of a stream is read, and leaves the pictures of other files alone. */
   async *packets(bytes = Infinity): AsyncGenerator<TimedPacket> {
     if (this.reader) {
@@ -60,6 +66,7 @@ export class TelemetrySource {
     const file = await open(this.path);
     try {
       const reader = new FileReader(file, (await file.stat()).size);
+      this.samples = reader.budget;
       const wanted: Wanted = { pictures: !Number.isFinite(bytes) };
       const samples = sampleReaders[this.container as keyof typeof sampleReaders](reader, wanted);
       yield* this.fromSamples(samples, wanted);

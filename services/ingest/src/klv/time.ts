@@ -1,4 +1,5 @@
 // Where a packet stands on the media timeline (0 = first picture shown), and by which rule that is known.
+import { klvBudget } from '../budgets.js';
 import { ptsDifference } from '../mpegts/pes.js';
 import type { Item } from './item.js';
 import type { TimedPacket } from './read.js';
@@ -54,7 +55,7 @@ export class Timeline {
   private pieces: readonly ClockPiece[];
 
   constructor(pieces: readonly ClockPiece[] | null) {
-    this.pieces = pieces ?? [];
+    this.pieces = (pieces ?? []).slice(0, klvBudget.clockPieces);
     this.unknown = pieces === null;
   }
 

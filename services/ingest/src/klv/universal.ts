@@ -1,4 +1,5 @@
 // Universal sets (SMPTE ST 336): items that carry a label of 16 bytes each in place of a tag.
+import { klvBudget } from '../budgets.js';
 import { readLength, writeLength } from './ber.js';
 import type { Coding } from './coding.js';
 import { readerOf } from './decode.js';
@@ -39,7 +40,7 @@ export function readUniversal(bytes: Buffer, from: number, table: UniversalTable
   let at = from;
   while (at < bytes.length) {
     const length = at + labelBytes <= bytes.length ? readLength(bytes, at + labelBytes, bytes.length) : null;
-    if (!length || length.next + length.value > bytes.length) return { items, whole: false, next: at, highestTag: 0 };
+    if (!length || items.length >= klvBudget.itemsOfSet || length.next + length.value > bytes.length) return { items, whole: false, next: at, highestTag: 0 };
     const end = length.next + length.value;
     const definition = table.items.get(bytes.toString('hex', at + 8, at + labelBytes));
     const item = new UniversalItem(definition, bytes, at, length.next, end);

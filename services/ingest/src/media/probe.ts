@@ -1,9 +1,9 @@
 // Probing with ffprobe. The binary may be old and the file hostile: it runs without network, sees one file, is given the
 // demuxer, and is bounded in time, memory and output.
-import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { SortieError } from '@sortie/common/errors';
-import { confinePath } from '@sortie/native';
+import { childError } from '../confined/ending.js';
+import { runConfined } from '../confined/run.js';
 
 export interface ProbedStream {
   index: number;
@@ -51,39 +51,63 @@ const outputBytes = 16 * 1024 * 1024;
 export const packagedFfprobe = (): string =>
   (createRequire(import.meta.url)('ffprobe-static') as { path: string }).path;
 
-/** Throws PROBE_LIMIT, or DAMAGED_VIDEO with ffprobe's own words. */
+/** Throws PROBE_LIMIT, DAMAGED_VIDEO with ffprobe's own words, or a ChildError when ffprobe itself came to harm. */
 export async function probe(ffprobe: string, path: string, demuxer: string, signal: AbortSignal): Promise<Probed> {
-  const confined = [
-    '--read', path, '--read', ffprobe, '--memory', String(memoryBytes), '--cpu', String(cpuSeconds), '--file-size', '0', '--',
-    ffprobe, '-v', 'error', '-f', demuxer, '-protocol_whitelist', 'file', '-probesize', '20M', '-analyzeduration', '15M',
-    '-show_streams', '-show_format', '-of', 'json', `file:${path}`,
-  ]; // prettier-ignore
-  const { stdout, stderr, error } = await new Promise<{ stdout: string; stderr: string; error: Error | null }>(
-    (resolve) => {
-      execFile(
-        confinePath,
-        confined,
-        { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: outputBytes, signal, env: {} },
-        (failure, out, err) => resolve({ stdout: out, stderr: err, error: failure }),
-      );
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const ending = await runConfined(
+    {
+      command: [
+        ffprobe, '-v', 'error', '-f', demuxer, '-protocol_whitelist', 'file', '-probesize', '20M', '-analyzeduration', '15M',
+        '-show_streams', '-show_format', '-of', 'json', `file:${path}`,
+      ],
+      read: [path, ffprobe],
+      write: [],
+      gpu: false,
+      limits: { addressSpace: memoryBytes, data: null, cpuSeconds, fileSize: 0, openFiles: null },
+      env: {},
+      cwd: undefined,
+      outputFd: 1,
+      input: '',
     },
-  );
-  signal.throwIfAborted();
-  if (error && 'killed' in error && error.killed) {
-    throw new SortieError('PROBE_LIMIT', 'The file could not be probed within the limits of time and output.');
+    {
+      signal,
+      stallMs: null,
+      timeoutMs,
+      onOutput: (chunk) => {
+        chunks.push(chunk);
+        size += chunk.length;
+        return size <= outputBytes;
+      },
+      onLine: () => undefined,
+    },
+  ); // prettier-ignore
+  switch (ending.reason) {
+    case 'CPU time':
+    case 'output size':
+    case 'timed out':
+    case 'flooded':
+      throw new SortieError('PROBE_LIMIT', 'The file could not be probed within the limits of time and output.');
+    case 'out of memory':
+    case 'killed':
+    case 'not started':
+      throw childError('The probe', ending);
+    default: {
+      // A crash of ffprobe, like its refusal, is the file's doing.
+      const found = parseProbe(Buffer.concat(chunks).toString('utf8'));
+      if (found && found.streams.length > 0) return found;
+      if (ownFailures.includes(ending.exitCode ?? 0)) throw childError('The probe', { ...ending, reason: 'not started' });
+      throw new SortieError('DAMAGED_VIDEO', `The file cannot be read as ${demuxer}: ${lastWords(ending.stderr, path)}`);
+    }
   }
-  const found = parseProbe(stdout);
-  if (found && found.streams.length > 0) return found;
-  if (error && 'code' in error && error.code === 'ENOENT') {
-    throw new SortieError('INTERNAL', 'The probe cannot be started; is the engine built?', { cause: error });
-  }
-  throw new SortieError('DAMAGED_VIDEO', `The file cannot be read as ${demuxer}: ${lastWords(stderr, path)}`);
 }
 
+/** Exit codes with which sortie-confine tells that the program did not start. */
+const ownFailures = [125, 126, 127];
+
 /** The last line of stderr without the path, which is ours and not the user's. */
-function lastWords(stderr: string, path: string): string {
+function lastWords(stderr: readonly string[], path: string): string {
   const line = stderr
-    .split('\n')
     .map((text) => text.replace(/^\[[^\]]*\]\s*/, '').trim())
     .filter((text) => text !== '')
     .at(-1);

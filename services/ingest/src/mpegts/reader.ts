@@ -1,6 +1,7 @@
 // An incremental reader of MPEG transport streams (ISO/IEC 13818-1 clause 2.4.3): packets of 188, 192 or 204 bytes, also
 // behind and between junk; program maps that come late and change; the payload of the PIDs that may carry KLV, and the
 // clock of the video beside them. Memory stays bounded whatever the stream holds.
+import { klvStreamBudget } from '../budgets.js';
 import { parsePes, type PesHeader } from './pes.js';
 import { parsePat, parsePmt, SectionAssembler, type ElementaryStream } from './psi.js';
 
@@ -292,6 +293,7 @@ export class TransportReader {
       !pictureTypes.includes(streamType) &&
       stream.descriptors.some(({ tag, data }) => identifying.includes(tag) && data.includes('KLVA'));
     if (!registered && streamType !== metadataInPes && streamType !== privatePes) return;
+    if (this.assemblies.size >= klvStreamBudget) return;
     const klv: KlvStream = { ...stream, declared: registered || streamType === metadataInPes };
     this.report.streams = [...this.report.streams.filter((one) => one.pid !== pid), klv];
     this.roles[pid] = roleOther;

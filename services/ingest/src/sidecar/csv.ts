@@ -1,13 +1,30 @@
 // A table of telemetry: the column names and units of Esri's video tools (Convert Video Metadata, Video Multiplexer), in any
 // order, and any other scalar item of ST 0601 by its name. csv-parse, because quoting and line ends have many forms.
 import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream';
 import { parse } from 'csv-parse';
+import { sidecarBudget } from '../budgets.js';
 import { itemDefinitions } from '../klv/st0601-table.js';
 import { inRange, microseconds, wrong, type Row, type Sidecar } from './row.js';
 
 /** Letters and digits alone, so that case, blanks and units in brackets make no difference. */
-const plain = (name: string): string => name.replace(/[([].*$/, '').replace(/[^a-z0-9]/gi, '').toLowerCase(); // prettier-ignore
-const unitOf = (name: string): string => /[([]\s*([^)\]]+?)\s*[)\]]/.exec(name)?.[1]?.toLowerCase() ?? '';
+const plain = (name: string): string => beforeBracket(name).replace(/[^a-z0-9]/gi, '').toLowerCase(); // prettier-ignore
+
+function beforeBracket(name: string): string {
+  const bracket = name.search(/[([]/);
+  return bracket < 0 ? name : name.slice(0, bracket);
+}
+
+/** What stands in the first brackets; empty when nothing does. */
+function unitOf(name: string): string {
+  const open = name.search(/[([]/);
+  const after = open < 0 ? '' : name.slice(open + 1);
+  const close = after.search(/[)\]]/);
+  return close < 0 ? '' : after.slice(0, close).trim().toLowerCase();
+}
+
+/** Of a text from the file, for a message. */
+const cut = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
 
 const numeric = ['unsigned', 'signed', 'linear', 'symmetric', 'imapb'];
 const columns = new Map<string, number>();
@@ -51,20 +68,20 @@ function columnsOf(sidecar: Sidecar, header: readonly string[]): Column[] {
     const unit = unitOf(name);
     const allowed = spellings[definition.units] ?? [definition.units.toLowerCase()];
     if (unit !== '' && !allowed.includes(unit))
-      throw wrong(sidecar, `column "${name}"`, `the unit is ${unit}; it must be ${definition.units || 'none'}.`);
-    if (found.some((column) => column.tag === tag)) throw wrong(sidecar, `column "${name}"`, 'it is there twice.');
+      throw wrong(sidecar, `column "${cut(name)}"`, `the unit is ${cut(unit)}; it must be ${definition.units || 'none'}.`);
+    if (found.some((column) => column.tag === tag)) throw wrong(sidecar, `column "${cut(name)}"`, 'it is there twice.');
     found.push({ at, tag, name: name.trim(), text: definition.coding.kind === 'text' });
   }
   for (const [tag, name] of required)
     if (!found.some((column) => column.tag === tag))
-      throw wrong(sidecar, 'line 1', `the column "${name}" is missing (found: ${header.slice(0, 40).join(', ')}).`);
+      throw wrong(sidecar, 'line 1', `the column "${name}" is missing (found: ${header.slice(0, 40).map(cut).join(', ')}).`);
   return found;
 }
 
 export async function* csvRows(sidecar: Sidecar): AsyncGenerator<Row> {
-  const lines = createReadStream(sidecar.path).pipe(
-    parse({ bom: true, relax_column_count: true, skip_empty_lines: true, trim: true, max_record_size: 1024 * 1024, info: true }),
-  ); // prettier-ignore
+  const lines = parse({ bom: true, relax_column_count: true, skip_empty_lines: true, trim: true, max_record_size: sidecarBudget.recordBytes, info: true }); // prettier-ignore
+  // What goes wrong with the file comes out of the loop below.
+  pipeline(createReadStream(sidecar.path), lines, () => undefined);
   let found: Column[] | null = null;
   let before = 0;
   try {
@@ -78,6 +95,8 @@ export async function* csvRows(sidecar: Sidecar): AsyncGenerator<Row> {
       for (const { at, tag, name, text } of found) {
         const cell = record[at] ?? '';
         if (cell === '') continue;
+        if (text && cell.length > sidecarBudget.textCharacters)
+          throw wrong(sidecar, where, `${name} has ${cell.length} characters; at most ${sidecarBudget.textCharacters} are taken.`); // prettier-ignore
         if (text) {
           items.push([tag, cell.replace(/^'(?=[=+@\t-])/, '')]);
           continue;

@@ -2,12 +2,13 @@
 // the video.
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { sidecarBudget } from '../budgets.js';
 import { encodePacket } from '../klv/encode.js';
 import { decodePacket } from '../klv/packet.js';
 import { KlvReader, readKlvFile, type TimedPacket } from '../klv/read.js';
 import { csvRows } from './csv.js';
 import { gpxRows } from './gpx.js';
-import { largestSidecar, wrong, type Row, type Sidecar } from './row.js';
+import { wrong, type Row, type Sidecar } from './row.js';
 import { srtRows } from './srt.js';
 
 const readers: Readonly<Record<string, (sidecar: Sidecar) => AsyncGenerator<Row>>> = {
@@ -22,6 +23,7 @@ const version = 19;
 /** Packets in the order of their time. Throws SIDECAR_INVALID with the file, the place and what to do. */
 export async function* readSidecar(sidecar: Sidecar): AsyncGenerator<TimedPacket> {
   const kind = extname(sidecar.name).slice(1).toLowerCase();
+  await checkSize(sidecar, kind === 'klv' ? sidecarBudget.klvBytes : sidecarBudget.textBytes);
   const packets = kind === 'klv' ? readKlvFile(sidecar.path, new KlvReader('klv')) : converted(sidecar, kind);
   let count = 0;
   for await (const packet of packets) {
@@ -31,11 +33,14 @@ export async function* readSidecar(sidecar: Sidecar): AsyncGenerator<TimedPacket
   if (count === 0) throw wrong(sidecar, '', kind === 'klv' ? 'it holds no KLV packet.' : 'it holds no line with telemetry.'); // prettier-ignore
 }
 
+async function checkSize(sidecar: Sidecar, most: number): Promise<void> {
+  const { size } = await stat(sidecar.path);
+  if (size > most) throw wrong(sidecar, '', `it has ${size} bytes; at most ${most} are taken.`);
+}
+
 async function* converted(sidecar: Sidecar, kind: string): AsyncGenerator<TimedPacket> {
   const rows = readers[kind];
   if (!rows) throw wrong(sidecar, '', 'telemetry is taken from .csv, .gpx, .srt and .klv files.');
-  const { size } = await stat(sidecar.path);
-  if (size > largestSidecar) throw wrong(sidecar, '', `it has ${size} bytes; at most ${largestSidecar} are taken.`);
   let i = 0;
   for await (const { items, mediaTime } of rows(sidecar)) {
     const bytes = encodePacket([...items, [65, version]]);

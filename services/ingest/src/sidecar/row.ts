@@ -15,9 +15,6 @@ export interface Sidecar {
   path: string;
 }
 
-/** Sidecars are read whole in their pieces, but never more than this of them. */
-export const largestSidecar = 256 * 1024 * 1024;
-
 export const wrong = (sidecar: Sidecar, where: string, what: string): SortieError =>
   new SortieError('SIDECAR_INVALID', `${sidecar.name}${where === '' ? '' : `, ${where}`}: ${what}`);
 

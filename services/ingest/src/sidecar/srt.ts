@@ -1,26 +1,65 @@
 // Subtitles in which DJI's aircraft write their telemetry: one block a picture, or a second, its time that of the video.
-import { readFile } from 'node:fs/promises';
+import { sidecarBudget } from '../budgets.js';
+import { fileLines } from './lines.js';
 import { inRange, wrong, type Row, type Sidecar } from './row.js';
 
-const cueTime = /(\d+):(\d\d):(\d\d)[,.](\d{1,3})\s*-->/;
+const cueTime = /(\d{1,4}):(\d\d):(\d\d)[,.](\d{1,3})\s{0,9}-->/;
 /** "[latitude: 47.1]", "[rel_alt: 1.2 abs_alt: 500.1]", "[longtitude : 8.1]" (sic, of older firmware). */
-const named = (text: string, ...names: string[]): number | null => {
-  for (const name of names) {
-    const found = new RegExp(`\\b${name}\\s*[:=]\\s*(-?\\d+(?:\\.\\d+)?)`, 'i').exec(text)?.[1];
+const latitudes = [/\blatitude\s{0,9}[:=]\s{0,9}(-?\d{1,9}(?:\.\d{1,20})?)/i];
+const longitudes = [
+  /\blongitude\s{0,9}[:=]\s{0,9}(-?\d{1,9}(?:\.\d{1,20})?)/i,
+  /\blongtitude\s{0,9}[:=]\s{0,9}(-?\d{1,9}(?:\.\d{1,20})?)/i,
+];
+const yaws = [
+  /\bgb_yaw\s{0,9}[:=]\s{0,9}(-?\d{1,9}(?:\.\d{1,20})?)/i,
+  /\byaw\s{0,9}[:=]\s{0,9}(-?\d{1,9}(?:\.\d{1,20})?)/i,
+];
+const altitudes = [
+  /\babs_alt\s{0,9}[:=]\s{0,9}(-?\d{1,9}(?:\.\d{1,20})?)/i,
+  /\baltitude\s{0,9}[:=]\s{0,9}(-?\d{1,9}(?:\.\d{1,20})?)/i,
+];
+const pitches = [/\bgb_pitch\s{0,9}[:=]\s{0,9}(-?\d{1,9}(?:\.\d{1,20})?)/i];
+const rolls = [/\bgb_roll\s{0,9}[:=]\s{0,9}(-?\d{1,9}(?:\.\d{1,20})?)/i];
+/** "GPS(8.1234,47.1234,20)": longitude first, but for some aircraft; a number beyond 90 can be no latitude. */
+const oldPlace = /GPS\s{0,9}\(\s{0,9}(-?\d{1,9}(?:\.\d{1,20})?)\s{0,9},\s{0,9}(-?\d{1,9}(?:\.\d{1,20})?)/i;
+const date = /(\d{4})[-.](\d\d)[-.](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,6}))?/;
+
+/** Of the first form that is there. */
+function numberIn(text: string, forms: readonly RegExp[]): number | null {
+  for (const form of forms) {
+    const found = form.exec(text)?.[1];
     if (found !== undefined) return Number(found);
   }
   return null;
-};
-/** "GPS(8.1234,47.1234,20)": longitude first, but for some aircraft; a number beyond 90 can be no latitude. */
-const oldPlace = /GPS\s*\(\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)/i;
-const date = /(\d{4})[-.](\d\d)[-.](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,6}))?/;
+}
+
+/** Blocks of lines with text, between lines without. */
+async function* blocksOf(sidecar: Sidecar): AsyncGenerator<string> {
+  let block: string[] = [];
+  let size = 0;
+  let number = 0;
+  for await (const line of fileLines(sidecar.path, sidecarBudget.blockBytes)) {
+    number++;
+    const text = line?.replaceAll('\r', '');
+    size += text === undefined ? Infinity : text.length + 1;
+    if (text === undefined || size > sidecarBudget.blockBytes)
+      throw wrong(sidecar, `line ${number}`, `its block of subtitles is longer than ${sidecarBudget.blockBytes} bytes.`);
+    if (text.trim() !== '') {
+      block.push(text);
+      continue;
+    }
+    if (block.length > 0) yield block.join('\n');
+    block = [];
+    size = 0;
+  }
+  if (block.length > 0) yield block.join('\n');
+}
 
 export async function* srtRows(sidecar: Sidecar): AsyncGenerator<Row> {
-  const text = await readFile(sidecar.path, 'utf8');
   let blocks = 0;
   let places = 0;
   let before = -1;
-  for (const block of text.replaceAll('\r', '').split(/\n\s*\n/)) {
+  for await (const block of blocksOf(sidecar)) {
     const time = cueTime.exec(block);
     if (!time) continue;
     blocks++;
@@ -32,8 +71,8 @@ export async function* srtRows(sidecar: Sidecar): AsyncGenerator<Row> {
     const pair = oldPlace.exec(block)?.slice(1, 3).map(Number);
     const [oldLongitude = null, oldLatitude = null] =
       Math.abs(pair?.[1] ?? 0) > 90 ? (pair ?? []).reverse() : (pair ?? []);
-    const latitude = named(block, 'latitude') ?? oldLatitude;
-    const longitude = named(block, 'longitude', 'longtitude') ?? oldLongitude;
+    const latitude = numberIn(block, latitudes) ?? oldLatitude;
+    const longitude = numberIn(block, longitudes) ?? oldLongitude;
     // Without a fix DJI writes zeros.
     if (latitude === null || longitude === null || (latitude === 0 && longitude === 0)) continue;
     places++;
@@ -45,12 +84,12 @@ export async function* srtRows(sidecar: Sidecar): AsyncGenerator<Row> {
       const milliseconds = Date.UTC(year, month - 1, day, hour, minute, second);
       items.push([2, milliseconds * 1000 + Number((clock[7] ?? '0').padEnd(6, '0'))]);
     }
-    const heading = named(block, 'gb_yaw', 'yaw');
+    const heading = numberIn(block, yaws);
     if (heading !== null) items.push([5, ((heading % 360) + 360) % 360]);
     items.push([13, inRange(sidecar, where, 13, latitude)], [14, inRange(sidecar, where, 14, longitude)]);
-    const height = named(block, 'abs_alt', 'altitude');
+    const height = numberIn(block, altitudes);
     if (height !== null) items.push([15, inRange(sidecar, where, 15, height)]);
-    const [pitch, roll] = [named(block, 'gb_pitch'), named(block, 'gb_roll')];
+    const [pitch, roll] = [numberIn(block, pitches), numberIn(block, rolls)];
     if (pitch !== null) items.push([18, 0], [19, inRange(sidecar, where, 19, pitch)]);
     if (roll !== null) items.push([20, ((roll % 360) + 360) % 360]);
     yield { items, mediaTime };

@@ -1,5 +1,6 @@
 // Probing Video Codec: what the file really is, and whether there is a picture in it that can be read.
 import { SortieError } from '@sortie/common/errors';
+import { restarting } from '../confined/restart.js';
 import { probe, type Probed, type ProbedStream } from '../media/probe.js';
 import { sniff, type Container } from '../media/sniff.js';
 import { limits } from '../plan.js';
@@ -14,7 +15,11 @@ export interface VideoProbe {
 
 export async function probeVideo(run: Run, source: Source): Promise<VideoProbe> {
   const container = containerOf(source);
-  const probed = await probe(run.parts.settings.ffprobe, source.path, container.demuxer, run.signal);
+  const probed = await restarting(
+    () => probe(run.parts.settings.ffprobe, source.path, container.demuxer, run.signal),
+    run.signal,
+    (error) => run.parts.log.warn({ err: error }, 'the probe is started again'),
+  );
   return { container, probed, video: chooseVideo(probed) };
 }
 

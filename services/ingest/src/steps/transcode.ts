@@ -1,11 +1,15 @@
 // Transcoding: one demux and one decode make all rungs, the sound, the poster and the previews. On a GPU where one works;
 // whatever goes wrong there, the CPU does again, within the same attempt.
 import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { SortieError } from '@sortie/common/errors';
 import { Engine } from '@sortie/common/gen/sortie/job/v1/job';
 import type { EnginePlan, EngineProgress, EngineResult } from '@sortie/native';
+import { restarting } from '../confined/restart.js';
 import { runEngine } from '../engine/engine.js';
+import type { Expected } from '../engine/limits.js';
+import { fitMemory, memoryOf } from '../engine/memory.js';
 import { costOf } from '../gpu/cost.js';
 import type { StreamInfo } from '../plan.js';
 import type { ProgressInput, Run } from '../run.js';
@@ -62,8 +66,16 @@ async function transcodeOn(
 ): Promise<EngineResult> {
   const { engine } = run.parts.settings;
   const began = performance.now();
+  const { width, height, bitDepth } = info.video;
+  const expected: Expected = {
+    seconds: info.duration,
+    sourceBytes: source.file.sizeBytes,
+    sourcePixels: width * height,
+    memoryBytes: memoryOf(plan, { width, height, bitDepth }, availableParallelism()),
+  };
   let told: Promise<void> | undefined;
   const result = await runEngine(plan, {
+    expected,
     gpu: plan.device === null ? null : { ...engine, stallMs: engine.gpuStallMs },
     signal: run.signal,
     onProgress: (progress) => {
@@ -82,7 +94,43 @@ async function transcodeOn(
 }
 
 /** Failures that may be the GPU's or its driver's. Those of the input are the same on the CPU. */
-const gpuFailures: readonly string[] = ['GPU_FAILED', 'ENGINE_CRASHED', 'ENGINE_STALLED'];
+const gpuFailures: readonly string[] = ['GPU_FAILED', 'ENGINE_CRASHED', 'ENGINE_STALLED', 'OUT_OF_MEMORY'];
+
+/** Everything that the engine writes. */
+const outputs = ({ posterPath, previewsPath }: EnginePlan): string[] =>
+  ['video', 'audio', posterPath, previewsPath].filter((path) => path !== null);
+
+async function removeOutputs(plan: EnginePlan): Promise<void> {
+  for (const path of outputs(plan)) await rm(join(plan.outputDir, path), { recursive: true, force: true });
+}
+
+/** The same; an engine that somebody kills is started again from the beginning. */
+const transcodeAgainWhenKilled = (...work: Parameters<typeof transcodeOn>): Promise<EngineResult> => {
+  const [run, , , plan] = work;
+  return restarting(
+    () => transcodeOn(...work),
+    run.signal,
+    async (error) => {
+      run.parts.log.warn({ err: error }, 'the media engine is started again');
+      run.warn('ENGINE_RESTARTED', `${error.message} It was started again from the beginning.`);
+      await removeOutputs(plan);
+    },
+  );
+};
+
+/** With no more memory than there is. */
+function transcodeOnCpu(run: Run, source: Source, info: StreamInfo, plan: EnginePlan): Promise<EngineResult> {
+  const fitted = fitMemory(plan, info.video, availableParallelism(), run.parts.settings.jobMemory);
+  if (fitted.reduced) {
+    const { threads, lookahead } = fitted.plan;
+    run.parts.log.info({ threads, lookahead, bytes: fitted.bytes }, 'the plan is made to fit the memory');
+    run.warn(
+      'MEMORY_LIMITED',
+      `The worker has little memory for this video: it is encoded with ${threads} thread${threads === 1 ? '' : 's'}${lookahead === null ? '' : `, looking ahead ${lookahead} frames`}.`,
+    );
+  }
+  return transcodeAgainWhenKilled(run, source, info, fitted.plan, null);
+}
 
 async function transcodeOnGpu(
   run: Run,
@@ -94,14 +142,14 @@ async function transcodeOnGpu(
   try {
     const frames = info.duration === null ? null : (info.duration * plan.frameRateNum) / plan.frameRateDen;
     const expected = frames !== null && cost.framesPerSecond !== null ? frames / cost.framesPerSecond : null;
-    return await transcodeOn(run, source, info, { ...plan, device: gpu.device }, expected);
+    return await transcodeAgainWhenKilled(run, source, info, { ...plan, device: gpu.device }, expected);
   } catch (thrown) {
     run.signal.throwIfAborted();
     const { code, message } = SortieError.from(thrown);
     if (!gpuFailures.includes(code)) throw thrown;
     run.parts.log.warn({ gpu: gpu.name, device: gpu.device, code, err: thrown }, 'the GPU failed; the CPU takes over');
     run.warn('GPU_FAILED', message);
-    for (const made of ['video', 'audio']) await rm(join(plan.outputDir, made), { recursive: true, force: true });
+    await removeOutputs(plan);
     return null;
   } finally {
     release();
@@ -110,7 +158,7 @@ async function transcodeOnGpu(
 
 export async function transcode(run: Run, source: Source, info: StreamInfo, plan: EnginePlan): Promise<EngineResult> {
   const onGpu = run.parts.gpus.gpus.length > 0 ? await transcodeOnGpu(run, source, info, plan) : null;
-  const result = onGpu ?? (await transcodeOn(run, source, info, plan, null));
+  const result = onGpu ?? (await transcodeOnCpu(run, source, info, plan));
   for (const warning of result.warnings) run.warn('SOURCE_MENDED', warning);
   for (const warning of result.gpuWarnings) run.warn('GPU_UNUSED', warning);
   const lost = plan.audio.length - result.audio.length;

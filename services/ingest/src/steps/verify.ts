@@ -1,12 +1,15 @@
 // Video Files Created: what was made is looked at as a player would, before anybody gets to see it.
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
+import { availableParallelism } from 'node:os';
 import { join, posix } from 'node:path';
 import HLS from 'hls-parser';
 import { SortieError } from '@sortie/common/errors';
 import type { EngineResult, VerifiedSegment } from '@sortie/native';
+import { restarting } from '../confined/restart.js';
 import { verifySegments } from '../engine/engine.js';
+import { verifyLimits } from '../engine/limits.js';
+import { verifyThreads } from '../engine/memory.js';
 import type { Run } from '../run.js';
 import { abrPlaylist } from './abr.js';
 import type { TelemetryFiles } from './extract-klv.js';
@@ -31,15 +34,17 @@ export async function verify(run: Run, { made, playlists, telemetry, frameRate }
   for (const playlist of [abrPlaylist, ...playlists]) files += 1 + (await checkPlaylist(directory, playlist));
 
   const renditions = [...made.rungs, ...made.audio];
-  const reports = await verifySegments(
-    renditions.map(({ initPath, segments }) => ({
-      outputDir: directory,
-      initPath,
-      segments: segments.map((segment) => segment.path),
-      threads: settings.engine.threads,
-    })),
-    directory,
+  const threads = verifyThreads(made.rungs, settings.engine.threads || availableParallelism(), settings.jobMemory);
+  const plans = renditions.map(({ initPath, segments }) => ({
+    outputDir: directory,
+    initPath,
+    segments: segments.map((segment) => segment.path),
+    threads,
+  }));
+  const reports = await restarting(
+    () => verifySegments(plans, directory, verifyLimits(made, threads), run.signal),
     run.signal,
+    (error) => run.parts.log.warn({ err: error }, 'the verification is started again'),
   );
   const broken = reports.flat().find((segment) => segment.error !== null);
   if (broken) throw faulty(`${broken.path} cannot be played (${String(broken.error)})`);
@@ -106,11 +111,13 @@ function checkDurations(made: EngineResult, frameSeconds: number): void {
   }
 }
 
+const newline = 0x0a;
+
 /** As many packets came out as the reader found. */
 async function checkTelemetry(directory: string, telemetry: TelemetryFiles): Promise<void> {
+  // Lines are counted by their ends: one of any length costs no memory.
   let lines = 0;
-  for await (const line of createInterface({ input: createReadStream(join(directory, telemetry.packetsPath)) })) {
-    if (line !== '') lines++;
-  }
+  for await (const chunk of createReadStream(join(directory, telemetry.packetsPath)) as AsyncIterable<Buffer>)
+    for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, at + 1)) lines++;
   if (lines !== telemetry.packets) throw faulty(`${telemetry.packets} telemetry packets were read, ${lines} written`);
 }

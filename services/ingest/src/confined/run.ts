@@ -1,0 +1,149 @@
+// Runs a program under sortie-confine and watches it: it sees the named files only, has limits, is ended with all that it
+// started, and nothing that it says can fill the memory of this process.
+import { spawn } from 'node:child_process';
+import { confinePath } from '@sortie/native';
+import { memoryKills } from './cgroup.js';
+import { reasonOf, type Ending, type Reason } from './ending.js';
+import { LineSplitter } from './lines.js';
+
+/** Null: no limit of its own. */
+export interface Limits {
+  /** Bytes of address space (RLIMIT_AS): for programs that reserve no more than they use. */
+  addressSpace: number | null;
+  /** Bytes of private memory that can be written to (RLIMIT_DATA). */
+  data: number | null;
+  cpuSeconds: number | null;
+  /** Bytes of each file that it writes. */
+  fileSize: number | null;
+  openFiles: number | null;
+}
+
+export interface Program {
+  command: readonly [string, ...string[]];
+  /** Files and directories that it may read. */
+  read: readonly string[];
+  /** Directories that it may write to. */
+  write: readonly string[];
+  /** Whether it sees the devices of GPUs. */
+  gpu: boolean;
+  limits: Limits;
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string | undefined;
+  /** File descriptor on which it tells what it has to tell. */
+  outputFd: 1 | 3;
+  /** What it gets on its standard input. */
+  input: string;
+}
+
+export interface Watch {
+  /** Aborting it ends the program at once. */
+  signal: AbortSignal;
+  /** So long without output means that it hangs, milliseconds; null: it need not say anything. */
+  stallMs: number | null;
+  timeoutMs: number | null;
+  /** What it says on `outputFd`. False: it says more than it may, and is ended. */
+  onOutput: (chunk: Buffer) => boolean;
+  /** Lines of its stderr, each cut at some length, and not more than some hundred. */
+  onLine: (line: string) => void;
+}
+
+const longestLine = 4096;
+/** Lines of stderr that go to the log; the last ones go into the error. */
+const loggedLines = 300;
+const keptLines = 40;
+/** A process that has ended may leave its pipes to one that it started. */
+const pipeGraceMs = 1_000;
+
+const confinement = ({ read, write, gpu, limits }: Program): string[] => {
+  const option = (name: string, value: number | null): string[] =>
+    value === null ? [] : [name, String(Math.max(1, Math.ceil(value)))];
+  return [
+    ...read.flatMap((path) => ['--read', path]),
+    ...write.flatMap((path) => ['--write', path]),
+    ...(gpu ? ['--gpu'] : []),
+    ...option('--memory', limits.addressSpace),
+    ...option('--data', limits.data),
+    ...option('--cpu', limits.cpuSeconds),
+    ...(limits.fileSize === 0 ? ['--file-size', '0'] : option('--file-size', limits.fileSize)),
+    ...option('--open-files', limits.openFiles),
+  ];
+};
+
+/** Resolves when the program has ended and all that it said is read; rejects with the signal's reason when that is aborted. */
+export async function runConfined(program: Program, watch: Watch): Promise<Ending> {
+  const { signal } = watch;
+  signal.throwIfAborted();
+  const killsBefore = memoryKills();
+  const child = spawn(confinePath, [...confinement(program), '--', ...program.command], {
+    stdio: ['pipe', program.outputFd === 1 ? 'pipe' : 'ignore', 'pipe', ...(program.outputFd === 3 ? ['pipe' as const] : [])],
+    cwd: program.cwd,
+    env: program.env,
+    // A process group of its own, so that all of it can be ended.
+    detached: true,
+  }); // prettier-ignore
+  let ownReason: Reason | null = null;
+  const kill = (reason: Reason | null): void => {
+    ownReason ??= reason;
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It has ended already.
+    }
+  };
+
+  const stderr: string[] = [];
+  let logged = 0;
+  const lines = new LineSplitter(longestLine, 'cut', (line) => {
+    stderr.push(line);
+    if (stderr.length > keptLines) stderr.shift();
+    if (logged++ < loggedLines) watch.onLine(line);
+  });
+  child.stderr?.on('data', (chunk: Buffer) => lines.push(chunk));
+
+  let stall: NodeJS.Timeout | undefined;
+  const heard = (): void => {
+    clearTimeout(stall);
+    if (watch.stallMs !== null) stall = setTimeout(() => kill('stalled'), watch.stallMs);
+  };
+  const output = child.stdio[program.outputFd];
+  output?.on('data', (chunk: Buffer) => {
+    if (ownReason === 'flooded') return;
+    heard();
+    if (!watch.onOutput(chunk)) kill('flooded');
+  });
+  heard();
+  const timeout = watch.timeoutMs === null ? undefined : setTimeout(() => kill('timed out'), watch.timeoutMs);
+  const cancel = (): void => kill(null);
+  signal.addEventListener('abort', cancel);
+
+  // It may end before it has read its order; that shows in how it ends. A socket without a listener would throw.
+  for (const stream of child.stdio) stream?.on('error', () => undefined);
+  child.stdin?.end(program.input);
+
+  const [exitCode, endSignal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+    let pipes: NodeJS.Timeout | undefined;
+    child.on('error', () => {
+      ownReason = 'not started';
+      resolve([null, null]);
+    });
+    child.on('exit', (code, killedBy) => {
+      kill(null);
+      pipes = setTimeout(() => {
+        for (const stream of child.stdio) stream?.destroy();
+        resolve([code, killedBy]);
+      }, pipeGraceMs);
+    });
+    child.on('close', (code, killedBy) => {
+      clearTimeout(pipes);
+      resolve([code, killedBy]);
+    });
+  });
+  clearTimeout(stall);
+  clearTimeout(timeout);
+  signal.removeEventListener('abort', cancel);
+  signal.throwIfAborted();
+  lines.end();
+  const kills = memoryKills();
+  const memoryKilled = kills !== null && killsBefore !== null && kills > killsBefore;
+  return { reason: ownReason ?? reasonOf(endSignal, memoryKilled, stderr), exitCode, signal: endSignal, stderr };
+}

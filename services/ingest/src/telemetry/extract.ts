@@ -1,0 +1,103 @@
+// Every packet, decoded and timed, as lines, as a table, as a track, as cues beside the video and as events in it, with a
+// report of how far it can be trusted.
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { telemetryBudget } from '../budgets.js';
+import { cuePlaylist, CueSegmenter, cueText } from '../klv/cues.js';
+import { csvHeader, csvLine } from '../klv/csv.js';
+import { prependBoxes } from '../klv/emsg.js';
+import { EventSegments } from '../klv/event-segments.js';
+import { printed, printedWithoutItems } from '../klv/print.js';
+import type { ReadReport, TimedPacket } from '../klv/read.js';
+import { TelemetrySource } from '../klv/source.js';
+import { Telemetry } from '../klv/telemetry.js';
+import { fullFeature, sourceOf } from '../klv/track.js';
+import { CueWriter } from './cue-writer.js';
+import type { ExtractOrder, ExtractResult } from './order.js';
+import { GrowingFile, OutputBudget } from './output.js';
+import { bounded, packetsOf } from './packets.js';
+import { cuesDirectory, cuesPlaylistPath, packetsPath, telemetryDirectory } from './paths.js';
+
+const segmentName = (index: number): string => `${String(index + 1).padStart(5, '0')}.vtt`;
+
+/** Of a video that holds none. */
+const unread: ReadReport = { transport: null, junkBytes: 0, truncated: 0, sequenceErrors: 0, videoTimes: null };
+
+/** Puts the packets into the video's segments, too. Null when there are none. */
+export async function extract(order: ExtractOrder): Promise<ExtractResult | null> {
+  const { video, sidecars, duration, clock, ranges, segments, videoBytes } = order;
+  const at = (path: string): string => join(order.outputDir, path);
+  const embedded = video && new TelemetrySource(video.path, video.container);
+  await mkdir(at(cuesDirectory), { recursive: true });
+  const budget = new OutputBudget(videoBytes);
+  const segmenter = new CueSegmenter(ranges, async (index, text) => {
+    budget.take(Buffer.byteLength(text));
+    await writeFile(at(`${cuesDirectory}/${segmentName(index)}`), text);
+  });
+  const cues = new CueWriter(segmenter, duration);
+  const events = new EventSegments(ranges, at(`${telemetryDirectory}/events`));
+  const lines = new GrowingFile(at(packetsPath), budget);
+  const table = new GrowingFile(at(`${telemetryDirectory}/telemetry.csv`), budget, csvHeader);
+  const full = new GrowingFile(at(`${telemetryDirectory}/track-full.geojson`), budget, '{"type":"FeatureCollection","features":['); // prettier-ignore
+  let features = 0;
+  let packetsWithoutItems = 0;
+  const telemetry = new Telemetry(clock);
+
+  /** The packet's line; without its items where these would make far more of it than of any real one. */
+  const lineOf = (timed: TimedPacket, more: object): string => {
+    const line = printed(timed, more);
+    if (line.length <= telemetryBudget.line(timed.bytes.length)) return line;
+    packetsWithoutItems++;
+    return printedWithoutItems(timed, more);
+  };
+
+  for await (const timed of bounded(packetsOf(embedded, sidecars))) {
+    budget.came(timed.bytes.length);
+    const { when, utcCorrected, held } = telemetry.add(timed);
+    await lines.write(`${lineOf(timed, { ...when, utcCorrected })}\n`);
+    if (when.time !== null) {
+      budget.take(timed.bytes.length * segments.length);
+      await events.add({ time: when.time, bytes: timed.bytes });
+    }
+    if (!held) continue;
+    const { state, places, time, leads } = held;
+    const { utc } = timed.packet;
+    if (leads && state.entries.length > 0) {
+      await cues.add(time, cueText(state, places));
+      await table.write(csvLine(time, utc, state, places));
+    }
+    const feature = fullFeature(places, time, { ...sourceOf(timed), utc });
+    if (feature) await full.write(`${features++ === 0 ? '' : ',\n'}${JSON.stringify(feature)}`);
+  }
+  await Promise.all([lines.end(), table.end(), full.end(']}\n')]);
+  const { health, tracks } = telemetry;
+  if (health.packets === 0) {
+    await rm(at(telemetryDirectory), { recursive: true, force: true });
+    return null;
+  }
+  await cues.end();
+  // The same events in each rendition: a player that changes renditions misses none.
+  await events.finish(async (index, boxes) => {
+    for (const paths of segments) {
+      const path = paths[index];
+      if (path !== undefined) await prependBoxes(at(path), boxes);
+    }
+  });
+  await writeFile(at(cuesPlaylistPath), cuePlaylist(ranges, segmentName));
+  const geojson = tracks.geojson();
+  if (geojson) await writeFile(at(`${telemetryDirectory}/track.geojson`), JSON.stringify(geojson));
+  else await rm(at(`${telemetryDirectory}/track-full.geojson`));
+  const report = health.report(embedded?.report ?? unread);
+  await writeFile(at(`${telemetryDirectory}/report.json`), JSON.stringify(report, null, 2));
+  return {
+    packets: health.packets,
+    badChecksums: report.checksums.bad,
+    kinds: health.kinds,
+    extent: health.extent,
+    first: health.first,
+    last: health.last,
+    packetsWithoutItems,
+    cuesLeftOut: segmenter.leftOut,
+    incomplete: embedded?.incomplete ?? false,
+  };
+}

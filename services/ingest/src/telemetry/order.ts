@@ -1,0 +1,109 @@
+// What the telemetry reader is asked, and what it answers. The answer comes from a process that has read a stranger's bytes:
+// it is believed in its form only after a look at each field.
+import { SortieError } from '@sortie/common/errors';
+import type { Extent } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import type { Container } from '../klv/source.js';
+import type { TimeRange } from '../klv/cues.js';
+import type { ClockPiece } from '../klv/time.js';
+import type { Sidecar } from '../sidecar/row.js';
+
+export interface TelemetryInput {
+  /** The video, and what it is. Null when it cannot carry what is read here. */
+  video: { path: string; container: Container } | null;
+  sidecars: readonly Sidecar[];
+}
+
+export interface ProbeOrder extends TelemetryInput {
+  kind: 'probe';
+}
+
+export interface ExtractOrder extends TelemetryInput {
+  kind: 'extract';
+  /** The layer's directory; paths are relative to it. */
+  outputDir: string;
+  videoBytes: number;
+  /** Length of the video, seconds. */
+  duration: number;
+  /** Of the video's clock, in order. */
+  clock: readonly ClockPiece[];
+  /** Segments of the video, the same in all renditions. */
+  ranges: readonly TimeRange[];
+  /** Of each rendition the paths of its segments. */
+  segments: readonly (readonly string[])[];
+}
+
+export type Order = ProbeOrder | ExtractOrder;
+
+export interface ProbeResult {
+  /** PIDs, or numbers of tracks, that carry telemetry. */
+  streams: number[];
+  /** Packets of the video that were seen. */
+  packets: number;
+  /** Packets of each sidecar. */
+  sidecars: number[];
+}
+
+export interface ExtractResult {
+  packets: number;
+  badChecksums: number;
+  /** Packets of each kind of set. */
+  kinds: Record<string, number>;
+  extent: Extent | null;
+  /** Microseconds since 1970, as sent. */
+  first: number | null;
+  last: number | null;
+  /** Packets whose items were left out, and cues that were: they took more room than real ones do. */
+  packetsWithoutItems: number;
+  cuesLeftOut: number;
+  /** The video's tables promise more than the file can hold; what comes after was not read. */
+  incomplete: boolean;
+}
+
+const mostStreams = 8192;
+const mostKinds = 64;
+const longestKind = 64;
+
+type Fields = Readonly<Record<string, unknown>>;
+const isObject = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+const isNumber = (value: unknown): value is number => Number.isFinite(value);
+const isCounts = (value: unknown, most: number): value is number[] =>
+  Array.isArray(value) && value.length <= most && value.every(isCount);
+
+const malformed = (): SortieError =>
+  new SortieError('ENGINE_CRASHED', 'The telemetry reader gave an answer that makes no sense.');
+
+/** `sidecars`: how many were given. */
+export function readProbeResult(value: unknown, sidecars: number): ProbeResult {
+  if (!isObject(value)) throw malformed();
+  const { streams, packets, sidecars: counts } = value;
+  if (!isCounts(streams, mostStreams) || !isCount(packets) || !isCounts(counts, sidecars)) throw malformed();
+  return { streams, packets, sidecars: counts };
+}
+
+/** Null: there is no telemetry. */
+export function readExtractResult(value: unknown): ExtractResult | null {
+  if (value === null) return null;
+  if (!isObject(value)) throw malformed();
+  const { packets, badChecksums, kinds, first, last, packetsWithoutItems, cuesLeftOut, incomplete } = value;
+  if (!isCount(packets) || !isCount(badChecksums) || !isCount(packetsWithoutItems) || !isCount(cuesLeftOut))
+    throw malformed();
+  if (!isObject(kinds) || !isKinds(kinds) || typeof incomplete !== 'boolean') throw malformed();
+  if ((first !== null && !isNumber(first)) || (last !== null && !isNumber(last))) throw malformed();
+  const extent = readExtent(value['extent']);
+  return { packets, badChecksums, kinds, extent, first, last, packetsWithoutItems, cuesLeftOut, incomplete };
+}
+
+const isKinds = (value: Fields): value is Readonly<Record<string, number>> => {
+  const entries = Object.entries(value);
+  return entries.length <= mostKinds && entries.every(([name, count]) => name.length <= longestKind && isCount(count));
+};
+
+function readExtent(value: unknown): Extent | null {
+  if (value === null) return null;
+  if (!isObject(value)) throw malformed();
+  const { xmin, ymin, xmax, ymax } = value;
+  if (!isNumber(xmin) || !isNumber(ymin) || !isNumber(xmax) || !isNumber(ymax)) throw malformed();
+  return { xmin, ymin, xmax, ymax };
+}

@@ -1,0 +1,25 @@
+// The packets of all that tells of one flight: of the video first, then of each sidecar.
+import { SortieError } from '@sortie/common/errors';
+import { klvBudget } from '../budgets.js';
+import type { TimedPacket } from '../klv/read.js';
+import type { TelemetrySource } from '../klv/source.js';
+import { readSidecar } from '../sidecar/read.js';
+import type { Sidecar } from '../sidecar/row.js';
+
+/** The same packets; throws LIMIT_EXCEEDED when there are absurdly many. */
+export async function* bounded(packets: AsyncIterable<TimedPacket>): AsyncGenerator<TimedPacket> {
+  let count = 0;
+  for await (const packet of packets) {
+    if (++count > klvBudget.packets)
+      throw new SortieError('LIMIT_EXCEEDED', `The telemetry has more than ${klvBudget.packets} packets.`);
+    yield packet;
+  }
+}
+
+export async function* packetsOf(
+  embedded: TelemetrySource | null,
+  sidecars: readonly Sidecar[],
+): AsyncGenerator<TimedPacket> {
+  if (embedded) yield* embedded.packets();
+  for (const sidecar of sidecars) yield* readSidecar(sidecar);
+}
