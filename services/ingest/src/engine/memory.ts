@@ -22,29 +22,39 @@ const mostDecoderThreads = 8;
 const threadsPerThread = 1.5;
 const mostEncoderThreads = 32;
 
-// Measured peaks of the process (VmHWM) as a sum of parts, with some to spare: see memory.test.ts.
-const processBytes = 96 * mebibyte;
+// Measured peaks of the process (VmHWM) as a sum of parts: see memory.test.ts.
+const processBytes = 112 * mebibyte;
 /** A pixel of the source: reference frames, frames on their way to the renditions, poster. */
-const sourceBytes = 32;
+const sourceBytes = 11;
 const decoderThreadBytes = 1.6;
-/** A pixel of a rendition: scaled frames and the encoder's reference frames. */
-const rungBytes = 32;
-const lookaheadBytes = { h264: 3.4, hevc: 3.4 };
-const encoderThreadBytes = 12;
+/** Of an encoder: its tables, then for each pixel its own frames, each frame of lookahead, each thread. */
+const encoders = {
+  h264: { tables: 24 * mebibyte, frames: 25, lookahead: 3.4, thread: 12 },
+  hevc: { tables: 128 * mebibyte, frames: 30, lookahead: 4.4, thread: 14 },
+};
+/** Reference frames by preset (x264 --fullhelp; what is not named has 2 or fewer), and bytes of a pixel of one. */
+const references: Readonly<Record<string, number>> = { medium: 3, slow: 5, slower: 8, veryslow: 16, placebo: 16 };
+const fewReferences = 2;
+const referenceBytes = 4.5;
+/** For sound, previews, other codecs of the source, and what the measurements did not show. */
+const spare = 1.1;
 
 /** Bytes at the most, for so many threads in all and so many frames of lookahead. */
 function bytesFor(plan: EnginePlan, source: SourceSize, threads: number, lookahead: number): number {
+  const encoder = encoders[plan.codec];
   const sourceSamples = source.width * source.height * (source.bitDepth > 8 ? 2 : 1);
   const decoderThreads = Math.min(threads, mostDecoderThreads);
   const pixels = plan.rungs.map(({ width, height }) => width * height);
   const all = pixels.reduce((sum, one) => sum + one, 0);
+  const moreReferences = (references[plan.preset] ?? fewReferences) - fewReferences;
+  const ownFrames = encoder.frames + referenceBytes * moreReferences + encoder.lookahead * lookahead;
   const rungs = pixels.reduce((sum, one) => {
     const share = Math.ceil((threadsPerThread * threads * one) / Math.max(1, all));
     const encoderThreads = Math.min(mostEncoderThreads, Math.max(1, share));
     const samples = one * (plan.bitDepth > 8 ? 2 : 1);
-    return sum + samples * (rungBytes + lookaheadBytes[plan.codec] * lookahead + encoderThreadBytes * encoderThreads);
+    return sum + encoder.tables + samples * (ownFrames + encoder.thread * encoderThreads);
   }, 0);
-  return processBytes + sourceSamples * (sourceBytes + decoderThreadBytes * decoderThreads) + rungs;
+  return spare * (processBytes + sourceSamples * (sourceBytes + decoderThreadBytes * decoderThreads) + rungs);
 }
 
 /** `cores`: threads where the plan leaves their number open. */
