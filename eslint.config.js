@@ -1,3 +1,4 @@
+import regexp from 'eslint-plugin-regexp';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
@@ -15,9 +16,14 @@ export default tseslint.config(
   },
   {
     files: ['**/*.ts'],
+    plugins: { regexp },
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
+      // Whatever a stranger sends, no expression may take more than linear time. This plugin, for it is kept up and is plain
+      // JavaScript: `recheck` and what stands on it bring binaries or want a Java machine.
+      'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
+      'regexp/no-super-linear-move': ['error', { report: 'potential', ignorePartial: false, ignoreSticky: false }],
       // Numbers and booleans in messages are what the reader wants to see.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       // grpc-js and fastify take async handlers where void is declared.

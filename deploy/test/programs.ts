@@ -63,7 +63,7 @@ export function imageTargets(): Map<string, ImageTarget> {
     const inherited = stages.get(from);
     const environment = new Map(inherited?.environment);
     for (const [, line = ''] of part.matchAll(/^ENV (.*)$/gm)) {
-      for (const [, key = '', value = ''] of line.matchAll(/(\w+)=(\S+)/g)) environment.set(key, value);
+      for (const [, key = '', value = ''] of line.matchAll(/\b(\w{1,100})=(\S+)/g)) environment.set(key, value);
     }
     const exposed = [...part.matchAll(/^EXPOSE (\d+)$/gm)].map(([, port]) => Number(port));
     const user = /^USER (\S+)$/m.exec(part)?.[1] ?? inherited?.user ?? '';

@@ -73,7 +73,7 @@ function cost(command: string[]): Cost {
   if (child.status !== 0 || end === undefined) throw new Error(`${command.join(' ')}: ${child.stderr}`);
   const counted = (what: string): number => Number(new RegExp(`, (\\d+) ${what}`).exec(end)?.[1] ?? 0);
   // times, POSIX: the second line is user and system time of the children.
-  const spent = [...(child.stderr.trim().split('\n').at(-1) ?? '').matchAll(/(\d+)m([\d.]+)s/g)].map(
+  const spent = [...(child.stderr.trim().split('\n').at(-1) ?? '').matchAll(/\b(\d{1,6})m([\d.]+)s/g)].map(
     ([, minutes, seconds]) => Number(minutes) * 60 + Number(seconds),
   );
   const process_ = spent.reduce((sum, one) => sum + one, 0);

@@ -75,7 +75,7 @@ function resolutionsOf(values: Values): string {
 async function connect(values: Values): Promise<Rest> {
   const token = process.env['SORTIE_TOKEN'] ?? '';
   if (values.url !== undefined) {
-    const rest = new Rest(values.url.replace(/\/+$/, ''));
+    const rest = new Rest(values.url.replace(/\/$/, ''));
     rest.use(token);
     return rest;
   }

@@ -16,7 +16,7 @@ export interface IngestOptions {
 export const serviceNameOf = (path: string): string =>
   basename(path, extname(path))
     .replace(/[^A-Za-z0-9]+/g, '_')
-    .replace(/^_+|_+$/g, '')
+    .replace(/^_|_$/g, '')
     .slice(0, 120) || 'Video';
 
 /** A video, and the telemetry that was named behind it: `flight.mp4 flight.csv`. */

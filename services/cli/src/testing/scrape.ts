@@ -18,7 +18,7 @@ export async function scrape(address: string): Promise<Sample[]> {
       return {
         name,
         labels: Object.fromEntries(
-          [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, label = '', text = '']) => [label, text]),
+          [...labels.matchAll(/\b(\w{1,100})="((?:[^"\\]|\\.)*)"/g)].map(([, label = '', text = '']) => [label, text]),
         ),
         value: Number(value.replace('Nan', 'NaN')),
       };

@@ -19,7 +19,10 @@ async function write(root: string, files: Readonly<Record<string, string>>): Pro
   }
 }
 
-const machine = { 'proc/meminfo': 'MemTotal:        8388608 kB\nMemFree: 1 kB\n', 'proc/vmstat': 'nr_free 1\noom_kill 9\n' };
+const machine = {
+  'proc/meminfo': 'MemTotal:        8388608 kB\nMemFree: 1 kB\n',
+  'proc/vmstat': 'nr_free 1\noom_kill 9\n',
+};
 const events = (kills: number): string => `low 0\nhigh 0\nmax 12\noom 3\noom_kill ${kills}\noom_group_kill 0\n`;
 
 it('version 2: the least limit of the groups around, and the kills of its own', async ({ root }) => {

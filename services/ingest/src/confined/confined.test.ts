@@ -123,7 +123,9 @@ it('what is killed from outside is started again, three times and no more, and c
     let cleaned = 0;
     const act = (): Promise<string> =>
       ++tries <= kills ? Promise.reject(childError('It', killed)) : Promise.resolve('done');
-    const came = await restarting(act, signal, () => void cleaned++).catch((error: unknown) => (error as ChildError).code);
+    const came = await restarting(act, signal, () => {
+      cleaned++;
+    }).catch((error: unknown) => (error as ChildError).code);
     assert.equal([came, tries, cleaned], [result, Math.min(kills + 1, 4), Math.min(kills, 3)]);
   } // prettier-ignore
 });

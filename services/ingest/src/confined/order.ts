@@ -47,7 +47,12 @@ const distDirectory = dirname(here);
 const packageDirectory = dirname(distDirectory);
 const nativeDirectory = dirname(dirname(dirname(confinePath)));
 /** What the programs are made of. */
-const code: readonly string[] = [distDirectory, join(packageDirectory, 'package.json'), nativeDirectory, process.execPath];
+const code: readonly string[] = [
+  distDirectory,
+  join(packageDirectory, 'package.json'),
+  nativeDirectory,
+  process.execPath,
+];
 
 /** The engine reports five times a second; many may wait where this process was held up. */
 const mostReportsASecond = 2_000;

@@ -128,7 +128,10 @@ export async function* isobmffSamples(file: FileReader, wanted: Wanted): AsyncGe
   const isWanted = (track: Track | undefined): track is Track =>
     track !== undefined && (!track.picture || wanted.pictures);
   const turns = new Turns();
-  const samplesOf = async function* (places: Iterable<Place & { track?: number }>, one?: Track): AsyncGenerator<Sample> {
+  const samplesOf = async function* (
+    places: Iterable<Place & { track?: number }>,
+    one?: Track,
+  ): AsyncGenerator<Sample> {
     for (const place of places) {
       const track = one ?? movie?.tracks.get(place.track ?? -1);
       if (turns.due) await nextTurn();

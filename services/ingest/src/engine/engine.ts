@@ -154,11 +154,7 @@ export async function verifySegments(
 }
 
 /** Tries every GPU in a child: a driver that crashes or hangs costs nothing but the answer. */
-export async function tryGpus(
-  outputDir: string,
-  gpu: GpuAccess,
-  onLine: (line: string) => void,
-): Promise<Preflight> {
+export async function tryGpus(outputDir: string, gpu: GpuAccess, onLine: (line: string) => void): Promise<Preflight> {
   const { signal } = new AbortController();
   const result = await inChild(
     { kind: 'preflight' },

@@ -5,7 +5,13 @@ import * as assert from 'uvu/assert';
 import { fitMemory, jobMemory, memoryOf, verifyThreads } from './memory.js';
 
 const mebibyte = 1024 * 1024;
-const sizes = { sd: [720, 406], hd: [1280, 720], fhd: [1920, 1080], uhd: [3840, 2160], native8k: [7680, 4320] } as const;
+const sizes = {
+  sd: [720, 406],
+  hd: [1280, 720],
+  fhd: [1920, 1080],
+  uhd: [3840, 2160],
+  native8k: [7680, 4320],
+} as const;
 type Name = keyof typeof sizes;
 
 const sourceOf = (name: Name, bitDepth = 8): { width: number; height: number; bitDepth: number } => ({

@@ -110,4 +110,5 @@ export const verifyThreads = (
 const workerBytes = 192 * mebibyte;
 
 /** What one of `jobs` that run at once may take of the process' limit. */
-export const jobMemory = (limit: number, jobs: number): number => Math.max(0, (limit - workerBytes) / Math.max(1, jobs));
+export const jobMemory = (limit: number, jobs: number): number =>
+  Math.max(0, (limit - workerBytes) / Math.max(1, jobs));

@@ -8,6 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { generateFlight } from '../sample/flight.js';
 import { placesOf } from './geometry.js';
+import { withoutPadding } from './padding.js';
 import { klvLines } from './print.js';
 import { KlvReader, readKlvFile } from './read.js';
 import { State } from './state.js';
@@ -28,7 +29,7 @@ type Printed = Required<Expected>;
 const near = (a: unknown, b: unknown): boolean =>
   typeof a === 'number' && typeof b === 'number'
     ? Math.abs(a - b) <= 1e-6 * Math.max(1, Math.abs(a), Math.abs(b))
-    : String(a).replace(/[\0 ]+$/, '') === String(b).replace(/[\0 ]+$/, '');
+    : withoutPadding(String(a), '\0 ') === withoutPadding(String(b), '\0 ');
 
 async function packetsOf(path: string): Promise<Printed[]> {
   const packets: Printed[] = [];

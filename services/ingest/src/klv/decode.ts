@@ -4,6 +4,7 @@ import { klvBudget } from '../budgets.js';
 import type { Coding } from './coding.js';
 import type { Item, Value } from './item.js';
 import { readPack, type Pack } from './pack.js';
+import { withoutPadding } from './padding.js';
 import { labelBytes, startsWithLabel } from './label.js';
 import { readLength } from './ber.js';
 import { readItems } from './set.js';
@@ -202,8 +203,7 @@ const strict = new TextDecoder('utf-8', { fatal: true });
 const readText: Reader = (item, bytes, start, end) => {
   if (end === start) item.note = 'no longer known';
   try {
-    // Fixed-size fields are padded with NULs in the wild.
-    item.value = strict.decode(bytes.subarray(start, end)).replace(/\0+$/, '');
+    item.value = withoutPadding(strict.decode(bytes.subarray(start, end)));
   } catch {
     item.value = bytes.toString('latin1', start, end);
     item.note = 'not UTF-8';
@@ -213,7 +213,7 @@ const readText: Reader = (item, bytes, start, end) => {
 const utf16Reader: Reader = (item, bytes, start, end) => {
   const isWide = (end - start) % 2 === 0 && end > start && bytes[start] === 0;
   const characters = isWide ? Buffer.from(bytes.subarray(start, end)).swap16().toString('utf16le') : bytes.toString('latin1', start, end); // prettier-ignore
-  item.value = characters.replace(/\0+$/, '');
+  item.value = withoutPadding(characters);
   if (end === start) item.note = 'no longer known';
 };
 

@@ -1,6 +1,7 @@
 // Packs: fields in a fixed order, without tags (SMPTE ST 336 "floating-length pack"). Each field reads and writes itself.
 import { readLength, readTag, writeLength, writeTag } from './ber.js';
 import type { Names } from './coding.js';
+import { withoutPadding } from './padding.js';
 import { readItems } from './set.js';
 import { mappingsOf, readImapb, writeImapb } from './st1201.js';
 import type { Table } from './table.js';
@@ -133,7 +134,7 @@ export const float32: Field = {
 
 /** All that is left, as UTF-8. */
 export const restText: Field = {
-  read: (bytes, at, end) => ({ value: bytes.toString('utf8', at, end).replace(/\0+$/, ''), next: end }),
+  read: (bytes, at, end) => ({ value: withoutPadding(bytes.toString('utf8', at, end)), next: end }),
   write: (value) => Buffer.from(String(value)),
 };
 

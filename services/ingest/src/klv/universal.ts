@@ -40,7 +40,8 @@ export function readUniversal(bytes: Buffer, from: number, table: UniversalTable
   let at = from;
   while (at < bytes.length) {
     const length = at + labelBytes <= bytes.length ? readLength(bytes, at + labelBytes, bytes.length) : null;
-    if (!length || items.length >= klvBudget.itemsOfSet || length.next + length.value > bytes.length) return { items, whole: false, next: at, highestTag: 0 };
+    if (!length || items.length >= klvBudget.itemsOfSet || length.next + length.value > bytes.length)
+      return { items, whole: false, next: at, highestTag: 0 };
     const end = length.next + length.value;
     const definition = table.items.get(bytes.toString('hex', at + 8, at + labelBytes));
     const item = new UniversalItem(definition, bytes, at, length.next, end);

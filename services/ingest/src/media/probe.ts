@@ -96,8 +96,12 @@ export async function probe(ffprobe: string, path: string, demuxer: string, sign
       // A crash of ffprobe, like its refusal, is the file's doing.
       const found = parseProbe(Buffer.concat(chunks).toString('utf8'));
       if (found && found.streams.length > 0) return found;
-      if (ownFailures.includes(ending.exitCode ?? 0)) throw childError('The probe', { ...ending, reason: 'not started' });
-      throw new SortieError('DAMAGED_VIDEO', `The file cannot be read as ${demuxer}: ${lastWords(ending.stderr, path)}`);
+      if (ownFailures.includes(ending.exitCode ?? 0))
+        throw childError('The probe', { ...ending, reason: 'not started' });
+      throw new SortieError(
+        'DAMAGED_VIDEO',
+        `The file cannot be read as ${demuxer}: ${lastWords(ending.stderr, path)}`,
+      );
     }
   }
 }

@@ -68,13 +68,21 @@ function columnsOf(sidecar: Sidecar, header: readonly string[]): Column[] {
     const unit = unitOf(name);
     const allowed = spellings[definition.units] ?? [definition.units.toLowerCase()];
     if (unit !== '' && !allowed.includes(unit))
-      throw wrong(sidecar, `column "${cut(name)}"`, `the unit is ${cut(unit)}; it must be ${definition.units || 'none'}.`);
+      throw wrong(
+        sidecar,
+        `column "${cut(name)}"`,
+        `the unit is ${cut(unit)}; it must be ${definition.units || 'none'}.`,
+      );
     if (found.some((column) => column.tag === tag)) throw wrong(sidecar, `column "${cut(name)}"`, 'it is there twice.');
     found.push({ at, tag, name: name.trim(), text: definition.coding.kind === 'text' });
   }
   for (const [tag, name] of required)
     if (!found.some((column) => column.tag === tag))
-      throw wrong(sidecar, 'line 1', `the column "${name}" is missing (found: ${header.slice(0, 40).map(cut).join(', ')}).`);
+      throw wrong(
+        sidecar,
+        'line 1',
+        `the column "${name}" is missing (found: ${header.slice(0, 40).map(cut).join(', ')}).`,
+      );
   return found;
 }
 

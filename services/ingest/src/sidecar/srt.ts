@@ -43,7 +43,11 @@ async function* blocksOf(sidecar: Sidecar): AsyncGenerator<string> {
     const text = line?.replaceAll('\r', '');
     size += text === undefined ? Infinity : text.length + 1;
     if (text === undefined || size > sidecarBudget.blockBytes)
-      throw wrong(sidecar, `line ${number}`, `its block of subtitles is longer than ${sidecarBudget.blockBytes} bytes.`);
+      throw wrong(
+        sidecar,
+        `line ${number}`,
+        `its block of subtitles is longer than ${sidecarBudget.blockBytes} bytes.`,
+      );
     if (text.trim() !== '') {
       block.push(text);
       continue;

@@ -256,6 +256,12 @@ it('packets whose items would take far more room than those of real ones are wri
   assert.equal([items, itemsLeftOut, timestamp_us], [undefined, 1_001, stamp]);
 });
 
+it('texts of padding alone, but for their last character', async (context) => {
+  const text = `${'\0'.repeat(250_000)}x`;
+  const klv = Buffer.concat(Array.from({ length: 40 }, (_, index) => encodePacket([[2, stamp + index], [3, text]]))); // prettier-ignore
+  assert.is(await probeSidecar(context, 'a.klv', klv), 40);
+});
+
 it('small packets that make much of what was said before them come to an end, too', async (context) => {
   const text = encodePacket([[2, stamp], [3, 'M'.repeat(100_000)], [13, 46.5], [14, 7.5]]); // prettier-ignore
   const small = Array.from({ length: 3_000 }, (_, index) => encodePacket([[2, stamp + (index + 1) * 1000], [13, 46.5]])); // prettier-ignore
