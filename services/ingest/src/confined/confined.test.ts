@@ -110,7 +110,7 @@ it('a file larger than allowed cannot be written', async ({ directory }) => {
   assert.is((await node(directory, script, { fileSize: 5000 })).exitCode, 7);
 }); // prettier-ignore
 
-const killed: Ending = { reason: 'killed', exitCode: null, signal: 'SIGKILL', stderr: [] };
+const killed: Ending = { reason: 'killed', exitCode: null, signal: 'SIGKILL', stallMs: null, stderr: [] };
 
 it('what is killed from outside is started again, three times and no more, and cleaned up in between', async () => {
   const { signal } = new AbortController();

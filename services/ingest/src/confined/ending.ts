@@ -22,6 +22,8 @@ export interface Ending {
   reason: Reason;
   exitCode: number | null;
   signal: NodeJS.Signals | null;
+  /** How long it was waited for a sign of life, milliseconds; null for ever. */
+  stallMs: number | null;
   /** The last lines of its stderr. */
   stderr: readonly string[];
 }
@@ -69,7 +71,11 @@ export class ChildError extends SortieError {
 }
 
 /** `name`: of the process, as a sentence begins with it. `memory`: what is to be said of the memory that it needs. */
-export function childError(name: string, { reason, exitCode, signal, stderr }: Ending, memory = ''): ChildError {
+export function childError(
+  name: string,
+  { reason, exitCode, signal, stallMs, stderr }: Ending,
+  memory = '',
+): ChildError {
   const words: Record<Reason, string> = {
     exited: `${name} ended unexpectedly (exit code ${String(exitCode)}).`,
     crashed: `${name} crashed (${String(signal)}).`,
@@ -79,7 +85,7 @@ export function childError(name: string, { reason, exitCode, signal, stderr }: E
     'out of memory': `${name} ran out of memory.${memory === '' ? '' : ` ${memory}`}`,
     'CPU time': `${name} was stopped: it took more CPU time than a file like this can need.`,
     'output size': `${name} was stopped: it wrote more than a file like this can come to.`,
-    stalled: `${name} was stopped: it made no progress any more.`,
+    stalled: `${name} made no progress for ${(stallMs ?? 0) / 1000} s.`,
     'timed out': `${name} was stopped: it took longer than a file like this can need.`,
   };
   return new ChildError(reason, words[reason], new Error(stderr.join('\n')));

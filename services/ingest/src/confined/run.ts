@@ -145,5 +145,11 @@ export async function runConfined(program: Program, watch: Watch): Promise<Endin
   lines.end();
   const kills = memoryKills();
   const memoryKilled = kills !== null && killsBefore !== null && kills > killsBefore;
-  return { reason: ownReason ?? reasonOf(endSignal, memoryKilled, stderr), exitCode, signal: endSignal, stderr };
+  return {
+    reason: ownReason ?? reasonOf(endSignal, memoryKilled, stderr),
+    exitCode,
+    signal: endSignal,
+    stallMs: watch.stallMs,
+    stderr,
+  };
 }

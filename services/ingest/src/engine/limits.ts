@@ -19,14 +19,17 @@ const gibibyte = 1024 * mebibyte;
 
 /** For the start, and for what does not depend on the length. */
 const leastCpuSeconds = 600;
-/** 30 times what libx264's preset "fast" was measured to take: there are slower presets, codecs and machines. */
-const cpuSecondsPerPixel = 1e-6;
-/** A length that is told may be wrong: a joined recording tells that of its last part. */
-const framesPerToldFrame = 4;
+/** Ten times what libx264's preset "fast" was measured to take: machines are slow, and shared. */
+const cpuSecondsPerPixel = 3e-7;
+/** How much longer other presets and libx265 take, about. */
+const presetFactors: Readonly<Record<string, number>> = { medium: 1.5, slow: 2, slower: 4, veryslow: 8, placebo: 20 };
+const hevcFactor = 5;
+/** A length that is told may be wrong, and a frame rate as well. */
+const framesPerToldFrame = 2;
 /** A frame of fewer bytes than this on average shows nothing. */
 const leastFrameBytes = 1000;
 
-/** So many frames at the most are believed. */
+/** A joined recording may tell the length of its last part only: its bytes count, too. */
 function mostFrames(plan: EnginePlan, { seconds, sourceBytes }: Expected): number {
   const told = (seconds ?? 0) * (plan.frameRateNum / plan.frameRateDen) * framesPerToldFrame;
   return seconds === null ? plan.maxFrames : Math.min(plan.maxFrames, Math.max(told, sourceBytes / leastFrameBytes));
@@ -46,12 +49,13 @@ const openFiles = 256;
 /** With a GPU the driver's own mappings count as data, so that has no limit there. */
 export function runLimits(plan: EnginePlan, expected: Expected): Limits {
   const pixels = pixelsOf(plan.rungs) + expected.sourcePixels;
+  const factor = (presetFactors[plan.preset] ?? 1) * (plan.codec === 'hevc' ? hevcFactor : 1);
   const highestRate = Math.max(0, ...plan.rungs.map(({ maxBitrate }) => maxBitrate));
   const segmentBytes = (highestRate / 8) * plan.segmentSeconds;
   return {
     addressSpace: null,
     data: plan.device === null ? dataPerByte * expected.memoryBytes + dataReserve : null,
-    cpuSeconds: leastCpuSeconds + mostFrames(plan, expected) * pixels * cpuSecondsPerPixel,
+    cpuSeconds: leastCpuSeconds + mostFrames(plan, expected) * pixels * cpuSecondsPerPixel * factor,
     fileSize: Math.max(leastFileSize, segmentReserve * segmentBytes),
     openFiles: plan.device === null ? openFiles : null,
   };

@@ -45,6 +45,10 @@ export async function extractKlv(
     duration: made.duration,
     clock: [{ mediaTime: 0, pts90k: made.originPts90k }, ...made.clockJumps],
     ranges: (made.rungs[0]?.segments ?? []).map(({ start, duration }) => ({ start, duration })),
+    largestSegment: Math.max(
+      0,
+      ...made.rungs.map(({ segments }) => segments.reduce((most, { bytes }) => Math.max(most, bytes), 0)),
+    ),
     segments: made.rungs.map(({ segments }) => segments.map(({ path }) => path)),
   };
   const found = await restarting(

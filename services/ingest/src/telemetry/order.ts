@@ -28,6 +28,8 @@ export interface ExtractOrder extends TelemetryInput {
   clock: readonly ClockPiece[];
   /** Segments of the video, the same in all renditions. */
   ranges: readonly TimeRange[];
+  /** Bytes of the largest of them, in any rendition. */
+  largestSegment: number;
   /** Of each rendition the paths of its segments. */
   segments: readonly (readonly string[])[];
 }

@@ -218,6 +218,7 @@ async function extractFrom({ directory, parts }: Context, klv: Buffer, changes: 
     duration: 8,
     clock: [],
     ranges: [{ start: 0, duration: 4 }, { start: 4, duration: 4 }],
+    largestSegment: 0,
     segments: [],
     ...changes,
   };

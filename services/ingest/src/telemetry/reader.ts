@@ -61,11 +61,13 @@ async function sizesOf(order: Order): Promise<{ video: number; sidecars: number 
 
 function limitsOf(order: Order, sizes: { video: number; sidecars: number }): Limits {
   const { video, sidecars } = sizes;
+  // A segment is written anew with its events before it.
+  const fileSize = order.kind === 'probe' ? 0 : order.largestSegment + telemetryBudget.files(video + sidecars, video);
   return {
     addressSpace: null,
     data: dataBytes,
     cpuSeconds: leastCpuSeconds + video / videoBytesPerSecond + sidecars / sidecarBytesPerSecond,
-    fileSize: order.kind === 'probe' ? 0 : telemetryBudget.files(video + sidecars, video),
+    fileSize,
     openFiles,
   };
 }
