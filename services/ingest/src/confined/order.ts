@@ -92,7 +92,7 @@ export async function carryOut(order: unknown, child: OrderedChild): Promise<Ans
       signal: child.signal,
       stallMs: child.stallMs,
       timeoutMs: null,
-      onOutput: (chunk) => lines.push(chunk) && !isFlood(),
+      onOutput: (chunk) => (!lines.push(chunk) || isFlood() ? 'flood' : answer ? 'done' : 'more'),
       onLine: child.onLine,
     },
   );
