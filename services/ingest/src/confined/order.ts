@@ -83,7 +83,7 @@ export async function carryOut(order: unknown, child: OrderedChild): Promise<Ans
       write: [child.outputDir],
       gpu: child.gpu,
       limits: child.limits,
-      env: { PATH: process.env['PATH'], ...child.env },
+      env: child.env,
       cwd: child.outputDir,
       outputFd: 3,
       input: JSON.stringify(order),
