@@ -1,7 +1,7 @@
 // What may happen to a running Sortie, each with its end.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { rm, statfs } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Fleet, Kind, Member } from '../testing/fleet.js';
 import type { Reached } from './hold.js';
@@ -93,14 +93,15 @@ const killChild: Fault = async (_, { pid }) => {
 };
 
 function storageFull(milliseconds: number): Fault {
-  return async ({ fleet }) => {
+  return ({ fleet }) => {
     const filler = join(fleet.storage, '..', 'filler');
-    const { bavail, bsize } = await statfs(fleet.storage);
-    execFileSync('fallocate', ['-l', String(bavail * bsize), filler]);
-    return async () => {
+    // Until nothing more fits; others write meanwhile.
+    const until = (blockSize: string): unknown => spawnSync('dd', ['if=/dev/zero', `of=${filler}`, `bs=${blockSize}`, 'conv=notrunc', 'oflag=append']); // prettier-ignore
+    for (const blockSize of ['1M', '4k', '4k']) until(blockSize);
+    return Promise.resolve(async () => {
       await sleep(milliseconds);
       await rm(filler);
-    };
+    });
   };
 }
 

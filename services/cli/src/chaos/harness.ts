@@ -1,20 +1,15 @@
 // A fleet, and one scenario after the other on it.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { clientCredentials } from '@sortie/common/grpc';
-import { newLogger } from '@sortie/common/log';
-import { openStorage } from '@sortie/common/storage';
 import { generateFlight } from '@sortie/ingest/sample/flight';
-import { Sweep } from '@sortie/ingest/sweeper';
-import { sweepWorkDirectory } from '@sortie/ingest/worker/work-directory';
 import { GatewayError, Rest, type JobView } from '../rest.js';
 import { startFleet } from '../testing/fleet.js';
 import { faults, type Site } from './faults.js';
 import type { Order, Reached } from './hold.js';
+import { leftBehind } from './left-behind.js';
 import { differences, outputOf, type Output } from './output.js';
 import type { Scenario } from './scenarios.js';
 import { startSilentProxy, type SilentProxy } from './silent-proxy.js';
@@ -80,7 +75,7 @@ export class Harness {
     const flight = join(control, 'flight.ts');
     await generateFlight(flight, { seconds: 9, width: 320, height: 180, fps: 30 });
     const site = { fleet, proxy, ownStorage };
-    const empty: Output = { files: [], segments: {}, packets: 0, faults: [], others: [] };
+    const empty: Output = { jobId: '', files: [], segments: {}, packets: 0, faults: [], others: [] };
     const harness = new Harness(site, clients, flight, control, work, mount, empty, 0);
     await harness.undisturbed();
     return harness;
@@ -166,28 +161,8 @@ export class Harness {
   }
 
   /** What is left behind once all that sweeps has swept. */
-  async leftBehind(): Promise<string[]> {
-    const { fleet } = this.site;
-    const jobs = new JobServiceClient(`127.0.0.1:${fleet.of('job')[0]?.port ?? 0}`, clientCredentials());
-    const log = newLogger('chaos', 'silent');
-    // As if a day had gone by.
-    const later = (): number => Date.now() + 25 * 3_600_000;
-    const storage = await openStorage(fleet.storage);
-    await sweepWorkDirectory(this.work, jobs, log, later);
-    for (let round = 0; round < 100; round++) {
-      if (await new Sweep({ storage, jobs, log }, 'chaos', undefined, later).run()) break;
-      await sleep(1_000);
-    }
-    jobs.close();
-    const left = (await readdir(this.work)).map((name) => `work/${name}`);
-    for (const service of await storage.children('layers')) {
-      const output = outputOf(fleet.storage, service);
-      if (!output) left.push(`layers/${service}`);
-      else left.push(...output.others.map((name) => `layers/${service}/0/${name}`));
-    }
-    const uploads = await readdir(join(fleet.storage, 'uploads'), { recursive: true });
-    left.push(...uploads.filter((name) => /\/\.[^/]*$/.test(name)).map((name) => `uploads/${name}`));
-    return left;
+  leftBehind(): Promise<string[]> {
+    return leftBehind(this.site.fleet, this.work);
   }
 
   async stop(): Promise<void> {

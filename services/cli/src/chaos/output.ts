@@ -4,6 +4,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Output {
+  /** The job that made it. */
+  jobId: string;
   files: string[];
   /** EXTINF values by playlist. */
   segments: Record<string, string[]>;
@@ -17,7 +19,10 @@ export interface Output {
 export function outputOf(storage: string, service: string, layerId = 0): Output | null {
   const folder = join(storage, 'layers', service.toLowerCase(), String(layerId));
   if (!existsSync(join(folder, 'layer.json'))) return null;
-  const { output } = JSON.parse(readFileSync(join(folder, 'layer.json'), 'utf8')) as { output: string };
+  const { output, layer } = JSON.parse(readFileSync(join(folder, 'layer.json'), 'utf8')) as {
+    output: string;
+    layer: { jobId: string };
+  };
   const root = join(folder, output);
   const manifest = JSON.parse(readFileSync(join(root, 'manifest.json'), 'utf8')) as {
     files: { path: string; sizeBytes: number; sha256: string }[];
@@ -33,6 +38,7 @@ export function outputOf(storage: string, service: string, layerId = 0): Output 
   }
   const packets = join(root, 'telemetry/packets.ndjson');
   return {
+    jobId: layer.jobId,
     files: manifest.files.map(({ path }) => path).sort(),
     segments,
     packets: existsSync(packets) ? readFileSync(packets, 'utf8').trimEnd().split('\n').length : 0,

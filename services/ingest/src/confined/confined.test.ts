@@ -35,7 +35,7 @@ function node(directory: string, script: string, limits: Partial<Limits> = {}, w
       signal: new AbortController().signal,
       stallMs: null,
       timeoutMs: null,
-      onOutput: () => true,
+      onOutput: () => 'more',
       onLine: () => undefined,
       ...watch,
     },
@@ -68,7 +68,7 @@ it('what the kernel killed for want of memory did not die by somebody’s hand',
 it('reads its order', async ({ directory }) => {
   const said: Buffer[] = [];
   const script = "require('fs').writeSync(3, require('fs').readFileSync(0, 'utf8') + ' read')";
-  await node(directory, script, {}, { onOutput: (chunk) => said.push(chunk) > 0 });
+  await node(directory, script, {}, { onOutput: (chunk) => (said.push(chunk), 'more') });
   assert.is(Buffer.concat(said).toString(), 'order read');
 });
 
@@ -80,7 +80,7 @@ it('one that says nothing is stopped', async ({ directory }) => {
 it('a flood without a line’s end ends the child, not the parent', async ({ directory }) => {
   const lines = new LineSplitter(1 << 20, 'stop', () => undefined);
   const script = "const b = Buffer.alloc(1 << 16, 97); for (;;) require('fs').writeSync(3, b)";
-  const ending = await node(directory, script, {}, { onOutput: (chunk) => lines.push(chunk) });
+  const ending = await node(directory, script, {}, { onOutput: (chunk) => (lines.push(chunk) ? 'more' : 'flood') });
   assert.is(ending.reason, 'flooded');
 });
 
@@ -98,7 +98,7 @@ it('cancelling ends it at once, with the reason that was given', async ({ direct
   const reason = new SortieError('CANCELLED', 'Enough.');
   const script = "process.on('SIGTERM', () => {}); require('fs').writeSync(3, 'on'); for (;;);";
   try {
-    await node(directory, script, {}, { signal: cancel.signal, onOutput: () => (cancel.abort(reason), true) });
+    await node(directory, script, {}, { signal: cancel.signal, onOutput: () => (cancel.abort(reason), 'more') });
     assert.unreachable('it ended by itself');
   } catch (error) {
     assert.is(error, reason);

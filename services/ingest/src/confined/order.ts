@@ -83,7 +83,7 @@ export async function carryOut(order: unknown, child: OrderedChild): Promise<Ans
       write: [child.outputDir],
       gpu: child.gpu,
       limits: child.limits,
-      env: { PATH: process.env['PATH'], ...child.env },
+      env: child.env,
       cwd: child.outputDir,
       outputFd: 3,
       input: JSON.stringify(order),
@@ -92,7 +92,7 @@ export async function carryOut(order: unknown, child: OrderedChild): Promise<Ans
       signal: child.signal,
       stallMs: child.stallMs,
       timeoutMs: null,
-      onOutput: (chunk) => lines.push(chunk) && !isFlood(),
+      onOutput: (chunk) => (!lines.push(chunk) || isFlood() ? 'flood' : answer ? 'done' : 'more'),
       onLine: child.onLine,
     },
   );

@@ -35,14 +35,17 @@ export interface Program {
   input: string;
 }
 
+/** `flood`: it says more than it may, and is ended. `done`: it has nothing left to do, and should end soon by itself. */
+export type Heard = 'more' | 'done' | 'flood';
+
 export interface Watch {
   /** Aborting it ends the program at once. */
   signal: AbortSignal;
   /** So long without output means that it hangs, milliseconds; null: it need not say anything. */
   stallMs: number | null;
   timeoutMs: number | null;
-  /** What it says on `outputFd`. False: it says more than it may, and is ended. */
-  onOutput: (chunk: Buffer) => boolean;
+  /** What it says on `outputFd`. */
+  onOutput: (chunk: Buffer) => Heard;
   /** Lines of its stderr, each cut at some length, and not more than some hundred. */
   onLine: (line: string) => void;
 }
@@ -53,6 +56,8 @@ const loggedLines = 300;
 const keptLines = 40;
 /** A process that has ended may leave its pipes to one that it started. */
 const pipeGraceMs = 1_000;
+/** A driver that does not let go when all is done is not waited for. */
+const endGraceMs = 10_000;
 
 const confinement = ({ read, write, gpu, limits }: Program): string[] => {
   const option = (name: string, value: number | null): string[] =>
@@ -101,17 +106,18 @@ export async function runConfined(program: Program, watch: Watch): Promise<Endin
   child.stderr?.on('data', (chunk: Buffer) => lines.push(chunk));
 
   let stall: NodeJS.Timeout | undefined;
-  const heard = (): void => {
+  const patience = (ms: number | null): void => {
     clearTimeout(stall);
-    if (watch.stallMs !== null) stall = setTimeout(() => kill('stalled'), watch.stallMs);
+    if (ms !== null) stall = setTimeout(() => kill('stalled'), ms);
   };
   const output = child.stdio[program.outputFd];
   output?.on('data', (chunk: Buffer) => {
     if (ownReason === 'flooded') return;
-    heard();
-    if (!watch.onOutput(chunk)) kill('flooded');
+    const heard = watch.onOutput(chunk);
+    if (heard === 'flood') kill('flooded');
+    else patience(heard === 'done' ? endGraceMs : watch.stallMs);
   });
-  heard();
+  patience(watch.stallMs);
   const timeout = watch.timeoutMs === null ? undefined : setTimeout(() => kill('timed out'), watch.timeoutMs);
   const cancel = (): void => kill(null);
   signal.addEventListener('abort', cancel);

@@ -61,10 +61,9 @@ class Fields {
 }
 
 /**
- * A run may promise any number of samples without a byte for each: whoever asks for them has to stop.
- *
- * Samples of the fragment whose `moof` stands at `place` in the file. `clocks` keeps for each track where its next sample
- * begins, for fragments without `tfdt`.
+ * Samples of wanted tracks in the fragment whose `moof` stands at `place` in the file. `clocks` keeps for each track where its
+ * next sample begins, for fragments without `tfdt`. A run may promise any number of samples without a byte for each: whoever
+ * asks for them has to stop.
  */
 export function* fragmentSamples(
   bytes: Buffer,
@@ -72,6 +71,7 @@ export function* fragmentSamples(
   place: number,
   defaults: ReadonlyMap<number, TrackDefaults>,
   clocks: Map<number, number>,
+  isWanted: (track: number) => boolean,
 ): Generator<FragmentSample> {
   // Without any other word the data of a track follows that of the track before it (clause 8.8.7).
   let dataEnd = place;
@@ -102,12 +102,17 @@ export function* fragmentSamples(
       if (given & run.dataOffset) at = base + (fields.u32() | 0);
       if (given & run.firstFlags) fields.u32();
       const perSample = given & (run.duration | run.size | run.flags | run.composition);
+      if (perSample === 0 && !isWanted(track)) {
+        at += count * size;
+        dataEnd = at;
+        continue;
+      }
       for (let index = 0; index < count && (perSample === 0 || fields.left > 0); index++) {
         const lasts = given & run.duration ? fields.u32() : duration;
         const length = given & run.size ? fields.u32() : size;
         if (given & run.flags) fields.u32();
         if (given & run.composition) fields.u32();
-        yield { track, at, size: length, ticks };
+        if (isWanted(track)) yield { track, at, size: length, ticks };
         at += length;
         ticks += lasts;
       }

@@ -135,8 +135,9 @@ export async function* isobmffSamples(file: FileReader, wanted: Wanted): AsyncGe
     for (const place of places) {
       const track = one ?? movie?.tracks.get(place.track ?? -1);
       if (turns.due) await nextTurn();
+      // Of a track whose pictures are not wanted any more.
       if (!isWanted(track)) {
-        if (one || !file.budget.take(0)) return;
+        if (one) return;
         continue;
       }
       const bytes = track.picture ? Math.min(place.size, pictureBytes) : place.size;
@@ -162,7 +163,10 @@ export async function* isobmffSamples(file: FileReader, wanted: Wanted): AsyncGe
       if (size > containerBudget.movieBoxBytes) return;
       const bytes = Buffer.from(await file.read(at, size));
       const box: Box = { type, start: long ? 16 : 8, end: bytes.length };
-      if (movie) yield* samplesOf(fragmentSamples(bytes, box, at, movie.defaults, clocks));
+      if (movie)
+        yield* samplesOf(
+          fragmentSamples(bytes, box, at, movie.defaults, clocks, (id) => isWanted(movie?.tracks.get(id))),
+        );
       else {
         movie = parseMovie(bytes, box);
         for (const track of movie.tracks.values()) yield* samplesOf(track.samples(), track);

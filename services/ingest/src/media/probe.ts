@@ -77,7 +77,7 @@ export async function probe(ffprobe: string, path: string, demuxer: string, sign
       onOutput: (chunk) => {
         chunks.push(chunk);
         size += chunk.length;
-        return size <= outputBytes;
+        return size <= outputBytes ? 'more' : 'flood';
       },
       onLine: () => undefined,
     },

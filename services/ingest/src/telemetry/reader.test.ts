@@ -279,7 +279,7 @@ it('the budget grows with what is read, and with the video', () => {
   assert.throws(() => budget.take(1), /far larger when it is written out/);
   const larger = new OutputBudget(1000);
   larger.came(10);
-  larger.take(most + 320);
+  larger.take(most + 640);
   assert.throws(() => larger.take(1));
 });
 
