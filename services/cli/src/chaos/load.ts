@@ -187,6 +187,21 @@ for (let layerId = 0; layerId < jobCount; layerId++) {
   const output = outputOf(fleet.storage, service, layerId);
   if (!output || output.faults.length > 0) wrong++;
   else layers.add(output.jobId);
+}
+const left = await leftBehind(fleet, work);
+console.log(
+  `jobs: ${completed} completed, ${others.length} others, attempts ${JSON.stringify(attempts)}, ${kills} kills of workers`,
+);
+for (const other of others) console.log(`  ${other}`);
+console.log(`layers: ${layers.size} of ${jobCount} jobs, ${wrong} missing or wrong`);
+console.log(`watchers: ${JSON.stringify(watched)}`);
+console.log(
+  `processes that ended by themselves: ${restarted.join(', ') || 'none'}; left behind: ${left.join(', ') || 'nothing'}`,
+);
+agent.destroy();
+await fleet.stop();
+await rm(directory, { recursive: true, force: true });
+const good = completed === jobCount && layers.size === jobCount && wrong === 0 && left.length === 0 && restarted.length === 0 && watched.gaps + watched.repeats === 0; // prettier-ignore
 process.exit(good ? 0 : 1);
 
 function alive(pid: number): boolean {
