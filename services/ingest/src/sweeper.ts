@@ -23,7 +23,7 @@ const oldMs = 24 * hourMs;
 /** Between two sweeps, and before the first one. */
 const intervalMs = hourMs;
 const firstMs = 30_000;
-const lockSeconds = 900;
+const lockMs = 900_000;
 
 export interface Sweeper {
   stop(): Promise<void>;
@@ -71,6 +71,15 @@ export class Sweep {
   /** False when another one sweeps. */
   async run(): Promise<boolean> {
     if (!(await this.lock())) return false;
+    try {
+      return await this.sweepAll();
+    } finally {
+      // It is free again at once.
+      await this.lock(1).catch(() => undefined);
+    }
+  }
+
+  private async sweepAll(): Promise<boolean> {
     await this.sweepRoot();
     await this.each('uploads', (prefix) => this.sweepUpload(prefix));
     await this.each('services', (prefix) => this.sweepService(prefix));
@@ -82,10 +91,9 @@ export class Sweep {
     return true;
   }
 
-  private async lock(): Promise<boolean> {
-    this.signal.throwIfAborted();
+  private async lock(milliseconds = lockMs): Promise<boolean> {
     const { jobs } = this.parts;
-    const duration = { seconds: lockSeconds, nanos: 0 };
+    const duration = { seconds: Math.floor(milliseconds / 1000), nanos: (milliseconds % 1000) * 1e6 };
     return (await call(jobs.acquireLock.bind(jobs), { name: 'sweep', holder: this.holder, duration })).acquired;
   }
 

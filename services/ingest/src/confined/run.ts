@@ -1,6 +1,7 @@
 // Runs a program under sortie-confine and watches it: it sees the named files only, has limits, is ended with all that it
 // started, and nothing that it says can fill the memory of this process.
 import { spawn } from 'node:child_process';
+import { setPriority } from 'node:os';
 import { confinePath } from '@sortie/native';
 import { memoryKills } from './cgroup.js';
 import { reasonOf, type Ending, type Reason } from './ending.js';
@@ -54,6 +55,8 @@ const longestLine = 4096;
 /** Lines of stderr that go to the log; the last ones go into the error. */
 const loggedLines = 300;
 const keptLines = 40;
+/** As nice(1): half of the way to the lowest. */
+const niceness = 10;
 /** A process that has ended may leave its pipes to one that it started. */
 const pipeGraceMs = 1_000;
 /** A driver that does not let go when all is done is not waited for. */
@@ -86,6 +89,7 @@ export async function runConfined(program: Program, watch: Watch): Promise<Endin
     // A process group of its own, so that all of it can be ended.
     detached: true,
   }); // prettier-ignore
+  yieldTo(child.pid);
   let ownReason: Reason | null = null;
   const kill = (reason: Reason | null): void => {
     ownReason ??= reason;
@@ -158,4 +162,13 @@ export async function runConfined(program: Program, watch: Watch): Promise<Endin
     stallMs: watch.stallMs,
     stderr,
   };
+}
+
+/** The heavy work leaves the CPU to whoever answers requests on the same machine, and to the renewal of leases. */
+function yieldTo(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, niceness);
+  } catch {
+    // It has ended already.
+  }
 }
