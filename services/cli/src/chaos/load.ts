@@ -71,13 +71,18 @@ const agent = new Agent({ keepAlive: true, maxSockets: 256 });
 const url = (jobId: string, rest_: string, turn: number): string => `${fleet.gateways[turn % 2] ?? ''}/arcgis/rest/jobs/job/${jobId}${rest_}`; // prettier-ignore
 
 const times: number[] = [];
+/** Of the last interval: how long answers take is followed, too, for the worst may be the beginning or a moment. */
+let recent: number[] = [];
+const intervalMs = 10_000;
 let readErrors = 0;
 const read = (turn: number): Promise<void> =>
   new Promise((resolve) => {
     const began = performance.now();
     const end = (good: boolean): void => {
-      if (good) times.push(performance.now() - began);
-      else readErrors++;
+      if (good) {
+        times.push(performance.now() - began);
+        recent.push(performance.now() - began);
+      } else readErrors++;
       resolve();
     };
     const jobId = jobs[(turn * 7919) % jobs.length] ?? '';
@@ -95,8 +100,15 @@ const read = (turn: number): Promise<void> =>
       },
     ).on('error', () => end(false));
   });
+const percentile = (sorted: readonly number[], part: number): string =>
+  `${(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0).toFixed(0)} ms`;
 const reading = (async () => {
   const began = performance.now();
+  const following = setInterval(() => {
+    recent.sort((a, b) => a - b);
+    console.log(`  ${((performance.now() - began) / 1000).toFixed(0)} s: ${recent.length} answers, median ${percentile(recent, 0.5)}, p99 ${percentile(recent, 0.99)}`); // prettier-ignore
+    recent = [];
+  }, intervalMs);
   const open = new Set<Promise<void>>();
   for (let turn = 0; performance.now() - began < seconds * 1000; turn++) {
     const late = began + (turn * 1000) / readsPerSecond - performance.now();
@@ -105,6 +117,7 @@ const reading = (async () => {
     open.add(one);
   }
   await Promise.all(open);
+  clearInterval(following);
 })();
 
 const watched = { events: 0, gaps: 0, repeats: 0, errors: 0, ended: 0 };
@@ -152,9 +165,8 @@ const watching = Promise.all(Array.from({ length: watcherCount }, (_, index) => 
 
 await reading;
 times.sort((a, b) => a - b);
-const share = (part: number): string => `${(times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? 0).toFixed(0)} ms`; // prettier-ignore
 console.log(
-  `GET: ${times.length} in ${seconds} s, ${readErrors} errors, median ${share(0.5)}, p99 ${share(0.99)}, worst ${share(1)}`,
+  `GET: ${times.length} in ${seconds} s, ${readErrors} errors, median ${percentile(times, 0.5)}, p99 ${percentile(times, 0.99)}, worst ${percentile(times, 1)}`,
 );
 const unfinished = new Set(jobs);
 let completed = 0;

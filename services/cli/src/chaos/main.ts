@@ -16,7 +16,9 @@ const results: Result[] = [];
 let broken = 0;
 try {
   for (const [index, scenario] of chosen.entries()) {
-    const result = await harness.run(scenario, index);
+    const result = await harness.run(scenario, index).catch((error: unknown): Result => {
+      return { ...scenario, status: '', attempts: 0, repeatedSteps: 0, lostSeconds: 0, wrong: [`the harness failed: ${String(error)}`] };
+    }); // prettier-ignore
     results.push(result);
     if (result.wrong.length > 0) broken++;
     const verdict = result.wrong.length === 0 ? 'ok  ' : 'FAIL';
