@@ -137,7 +137,11 @@ test('a second attempt repeats no message and says why it is there', () => {
         run(Step.STEP_PROBE_VIDEO, 14, { attempt: 2 }),
         run(Step.STEP_PROBE_AUDIO, 16, { attempt: 2 }),
       ],
-      attempts: [attempt(1, { error, endSequence: 8 }), attempt(2, {})],
+      attempts: [
+        attempt(1, { error, endSequence: 8 }),
+        attempt(2, { error: { ...error, message: 'it crashed elsewhere.' }, endSequence: 11 }),
+        attempt(3, {}),
+      ],
     }),
     true,
   );

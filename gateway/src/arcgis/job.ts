@@ -122,7 +122,11 @@ export function messagesOf(job: Job): Message[] {
   const last = job.attempts.at(-1);
   for (const attempt of job.attempts) {
     if (!attempt.error || (attempt === last && job.error)) continue;
-    const { step, message } = attempt.error;
+    const { step, code, message } = attempt.error;
+    // Attempts that failed alike say so once: a disk may be full for days.
+    const alike = `${step} ${code}`;
+    if (seen.has(alike)) continue;
+    seen.add(alike);
     told.push({ sequence: attempt.endSequence, message: retryMessage(step, engineOf(job, step), message) });
   }
   told.sort((a, b) => a.sequence - b.sequence);

@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { SortieError } from '@sortie/common/errors';
 import type { Lease, Progress } from '@sortie/common/gen/sortie/job/v1/job';
+import type { Logger } from '@sortie/common/log';
 import type { LeaseNews, LeaseOrder, LeaseThreadSettings } from './lease-thread.js';
 
 /** One lease that is kept. */
@@ -19,32 +20,62 @@ type OnEnd = (reason: SortieError) => void;
 
 const keyOf = ({ jobId, attempt }: Lease): string => `${jobId}/${attempt}`;
 
+interface Kept {
+  lease: Lease;
+  onEnd: OnEnd;
+  reservedBytes: number;
+}
+
+const againMs = 1_000;
+
 /** Renews leases until it is stopped. */
 export class LeaseKeeper {
-  private readonly thread: Worker;
-  private readonly kept = new Map<string, { onEnd: OnEnd; reservedBytes: number }>();
+  private thread: Worker;
+  private stopped = false;
+  private readonly kept = new Map<string, Kept>();
   private reservedByAll = 0;
 
-  constructor(settings: LeaseThreadSettings) {
-    this.thread = new Worker(new URL('./lease-thread.js', import.meta.url), { workerData: settings });
-    this.thread.on('message', (news: LeaseNews) => {
-      if (news.kind === 'reserved') {
-        this.reservedByAll = news.bytes;
-        return;
-      }
-      this.kept
-        .get(keyOf(news.lease))
-        ?.onEnd(
-          news.kind === 'cancelled'
-            ? new SortieError('CANCELLED', 'The job was cancelled.')
-            : new SortieError('LEASE_LOST', 'The lease was lost: the job was given to somebody else, or has ended.'),
-        );
+  constructor(
+    private readonly settings: LeaseThreadSettings,
+    private readonly log: Pick<Logger, 'error'>,
+  ) {
+    this.thread = this.start();
+  }
+
+  private start(): Worker {
+    const thread = new Worker(new URL('./lease-thread.js', import.meta.url), { workerData: this.settings });
+    thread.on('message', (news: LeaseNews) => this.hear(news));
+    thread.on('error', (error) =>
+      this.log.error({ err: error }, 'the thread that renews leases failed; it is started again'),
+    );
+    thread.once('exit', () => {
+      // A lease outlives the pause.
+      if (!this.stopped) setTimeout(() => this.restart(), againMs).unref();
     });
-    // Without the thread all leases are lost, sooner or later; better to say so now.
-    this.thread.on('error', (cause) => {
-      for (const { onEnd } of this.kept.values()) onEnd(new SortieError('LEASE_LOST', 'Leases can no longer be renewed.', { cause })); // prettier-ignore
-      throw cause;
-    });
+    return thread;
+  }
+
+  private restart(): void {
+    if (this.stopped) return;
+    this.thread = this.start();
+    for (const { lease, reservedBytes } of this.kept.values()) {
+      this.order({ kind: 'keep', lease });
+      this.order({ kind: 'reserve', lease, bytes: reservedBytes });
+    }
+  }
+
+  private hear(news: LeaseNews): void {
+    if (news.kind === 'reserved') {
+      this.reservedByAll = news.bytes;
+      return;
+    }
+    this.kept
+      .get(keyOf(news.lease))
+      ?.onEnd(
+        news.kind === 'cancelled'
+          ? new SortieError('CANCELLED', 'The job was cancelled.')
+          : new SortieError('LEASE_LOST', 'The lease was lost: the job was given to somebody else, or has ended.'),
+      );
   }
 
   private order(order: LeaseOrder): void {
@@ -54,7 +85,7 @@ export class LeaseKeeper {
   /** `onEnd` is called when the attempt is to end: cancelled, or the lease is lost. */
   keep(lease: Lease, onEnd: OnEnd): KeptLease {
     const key = keyOf(lease);
-    const entry = { onEnd, reservedBytes: 0 };
+    const entry = { lease, onEnd, reservedBytes: 0 };
     this.kept.set(key, entry);
     this.order({ kind: 'keep', lease });
     return {
@@ -77,6 +108,7 @@ export class LeaseKeeper {
   }
 
   async stop(): Promise<void> {
+    this.stopped = true;
     await this.thread.terminate();
   }
 }

@@ -90,7 +90,7 @@ export async function startWorker(
     health.watch({ name: 'job', needed: true, ask: () => askHealth(jobs) }),
   ]);
   health.start();
-  const leases = new LeaseKeeper({ jobAddress: settings.jobAddress, worker: name });
+  const leases = new LeaseKeeper({ jobAddress: settings.jobAddress, worker: name }, log);
   const parts: Parts = {
     settings,
     name,
