@@ -75,12 +75,12 @@ export class Container {
   }
 
   /** Runs a command inside; its output, or what it said when it failed. */
-  run(...command: string[]): { good: boolean; output: string } {
+  run(command: readonly string[], environment: Record<string, string> = {}): { good: boolean; output: string } {
     try {
       const output = execFileSync('unshare', this.inside(command, {}), {
         encoding: 'utf8',
         stdio: 'pipe',
-        env: this.environment({}),
+        env: this.environment(environment),
       });
       return { good: true, output };
     } catch (error) {
