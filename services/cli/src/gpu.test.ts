@@ -18,7 +18,7 @@ const it = suite<Context>('gpu');
 
 it.before(async (context) => {
   context.standin = makeStandin();
-  context.sortie = await startSortie({ LD_LIBRARY_PATH: context.standin.folder, SORTIE_GPU_STALL_SECONDS: '3' });
+  context.sortie = await startSortie({ LD_LIBRARY_PATH: context.standin.folder, SORTIE_GPU_STALL_SECONDS: '15' });
   context.flight = join(context.sortie.directory, 'flight.ts');
   await generateFlight(context.flight, { seconds: 6, width: 1280, height: 720, fps: 30 });
 });
@@ -67,7 +67,7 @@ it('the resource self tells which GPUs are there and what works', async ({ sorti
 
 const faults: [string, string, Record<string, string>, RegExp][] = [
   ['Lost', 'the device is lost in the middle', { LOST_AT: '150' }, /ILLEGAL_ADDRESS|NVENC/],
-  ['Hanging', 'the driver hangs in the middle', { HANG_AT: '150' }, /no progress for 3 s/],
+  ['Hanging', 'the driver hangs in the middle', { HANG_AT: '150' }, /no progress for 15 s/],
   ['Killed', 'the engine is killed in the middle', { CRASH_AT: '150' }, /SIGKILL/],
   ['Full', 'the memory of the card runs out', { MEMORY: '20000000' }, /OUT_OF_MEMORY/],
 ];

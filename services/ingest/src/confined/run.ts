@@ -55,8 +55,8 @@ const longestLine = 4096;
 /** Lines of stderr that go to the log; the last ones go into the error. */
 const loggedLines = 300;
 const keptLines = 40;
-/** As nice(1): half of the way to the lowest. */
-const niceness = 10;
+/** As nice(1): a third of the share of those who answer, where both want all of a core. */
+const niceness = 5;
 /** A process that has ended may leave its pipes to one that it started. */
 const pipeGraceMs = 1_000;
 /** A driver that does not let go when all is done is not waited for. */
