@@ -62,6 +62,7 @@ const checks: Check[] = [
   ['sortie_grpc_request_duration_seconds' + count, 'job', { method: 'sortie.job.v1.JobService/CreateJob', code: 'OK' }, is(2)],
   ['sortie_grpc_request_duration_seconds' + count, 'job', { method: 'sortie.job.v1.JobService/GetJob', code: 'NOT_FOUND' }, is(1)],
   ['sortie_grpc_request_duration_seconds' + count, 'ingest-api', { method: 'sortie.ingest.v1.IngestService/UploadFile', code: 'OK' }, is(2)],
+  ...['gateway', 'job', 'ingest-api', 'worker'].map((program): Check => ['sortie_uncaught_errors_total', program, {}, is(0)]),
   ['sortie_dependency_up', 'gateway', {}, is(2)],
   ['sortie_dependency_up', 'job', {}, is(2)],
   ['sortie_dependency_up', 'ingest-api', {}, is(2)],
