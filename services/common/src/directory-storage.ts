@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { link, mkdir, open, readdir, readFile, rename, rm, rmdir, stat, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { hashSynced, syncFolder, writeSynced } from './durable.js';
 import { fromFileSystem, SortieError } from './errors.js';
@@ -26,7 +26,12 @@ const advice = {
 } as const;
 
 export class DirectoryStorage implements Storage {
-  constructor(private readonly root: string) {}
+  private readonly root: string;
+
+  /** Made plain: `/a/b/` and `/a/b` are one root, which is compared with the parents of keys. */
+  constructor(root: string) {
+    this.root = resolve(root);
+  }
 
   /** Keys never leave the root, whatever they were made of. */
   private path(key: string): string {

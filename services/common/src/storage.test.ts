@@ -20,7 +20,8 @@ const it = suite<Context>('storage');
 it.before.each(async (context) => {
   context.directory = await mkdtemp(join(tmpdir(), 'sortie-storage-'));
   context.root = join(context.directory, 'root');
-  context.storage = await openStorage(context.root);
+  // As people write a directory: with a slash at its end.
+  context.storage = await openStorage(`${context.root}/`);
 });
 it.after.each(async ({ directory }) => {
   await rm(directory, { recursive: true, force: true });
