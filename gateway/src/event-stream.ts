@@ -9,8 +9,8 @@ const keepAliveMs = 15_000;
 const retryFrame = 'retry: 1000\n\n';
 /** The longest time that a timer of Node takes, 24 days. */
 const longestMs = 2 ** 31 - 1;
-/** Streams of one user in one gateway: each one costs the Job service a look a second. */
-const streamsPerUser = 50;
+/** Streams of one user in one gateway: each one is a connection here, and a stream of the Job service. */
+export const streamsPerUser = 300;
 
 /** What one event looks like on the wire; `id` is what a client comes back with as Last-Event-ID. */
 export const eventFrame = (name: string, data: string, id?: number): string =>

@@ -1,15 +1,13 @@
 // What text of callers may hold.
+import { isUnfit } from '@sortie/common/text';
 import { RestError } from './arcgis/errors.js';
-
-/** C0 but for tab and line ends, DEL, and C1 (Unicode, chapter 23.1): PostgreSQL takes no NUL, and no name needs the others. */
-const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
 
 /** Throws 400 that names the parameter. */
 export function checkText(name: string, text: string): void {
-  if (control.test(name)) throw new RestError(400, 'The name of a parameter holds a control character.');
-  if (control.test(text)) {
-    throw new RestError(400, `The parameter '${name}' holds a control character.`, [
-      `${name}: must be text without control characters`,
+  if (isUnfit(name)) throw new RestError(400, 'The name of a parameter holds control characters or broken Unicode.');
+  if (isUnfit(text)) {
+    throw new RestError(400, `The parameter '${name}' holds control characters or broken Unicode.`, [
+      `${name}: must be text without control characters and broken Unicode`,
     ]);
   }
 }

@@ -103,7 +103,7 @@ export class SortieError extends Error {
 
 const full: readonly string[] = ['ENOSPC', 'EDQUOT'];
 /** A file system that is read-only, broken, gone, or not ours: errno(3), as NFS tells them, too. */
-const failing: readonly string[] = ['EROFS', 'EIO', 'ESTALE', 'EACCES', 'EPERM', 'ENODEV', 'ENXIO', 'ENOTCONN', 'EBUSY', 'ETIMEDOUT', 'EHOSTDOWN', 'EMFILE', 'ENFILE']; // prettier-ignore
+const failing: readonly string[] = ['EROFS', 'EIO', 'ESTALE', 'EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'ENOTCONN', 'EBUSY', 'ETIMEDOUT', 'EHOSTDOWN', 'EMFILE', 'ENFILE']; // prettier-ignore
 
 /** System calls whose errors are about something else. */
 const otherCalls = ['connect', 'bind', 'listen', 'accept', 'getaddrinfo', 'spawn', 'kill'];
@@ -114,6 +114,11 @@ export function fromFileSystem(thrown: unknown): SortieError | null {
   if (!('syscall' in thrown) || otherCalls.includes(String(thrown.syscall).split(' ')[0] ?? '')) return null;
   if (full.includes(thrown.code))
     return new SortieError('DISK_FULL', 'The disk is full; it goes on once there is room.', { cause: thrown });
+  // RLIMIT_FSIZE of a confined process (setrlimit(2)).
+  if (thrown.code === 'EFBIG')
+    return new SortieError('LIMIT_EXCEEDED', 'A file would become larger than is expected of a video like this.', {
+      cause: thrown,
+    });
   if (failing.includes(thrown.code))
     return new SortieError('STORAGE_FAILED', `The storage failed (${thrown.code}); the operator has to look at it.`, {
       cause: thrown,

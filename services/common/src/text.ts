@@ -20,6 +20,9 @@ const unfit =
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 const lineEnds = /[\t\n\r]/;
 
+/** Whether a text holds what PostgreSQL does not take (NUL), or no name needs; tabs and line ends are fine. */
+export const isUnfit = (text: string): boolean => unfit.test(text);
+
 export interface TextRule {
   max: number;
   /** 1 when it must not be empty or blank. */
@@ -32,6 +35,6 @@ export interface TextRule {
 export function checkText(field: string, value: string, { max, min = 0, lines = false }: TextRule): void {
   if (min === 1 && value.trim() === '') throw SortieError.field(field, 'is missing');
   if (value.length > max) throw SortieError.field(field, `has ${value.length} characters; at most ${max} are taken`);
-  if (unfit.test(value) || (!lines && lineEnds.test(value)))
+  if (isUnfit(value) || (!lines && lineEnds.test(value)))
     throw SortieError.field(field, 'holds control characters or broken Unicode');
 }

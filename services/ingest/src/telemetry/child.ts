@@ -2,7 +2,6 @@
 // stranger's bytes.
 import { SortieError } from '@sortie/common/errors';
 import { serve, tell } from '../confined/serve.js';
-import { diskError } from './disk-error.js';
 import { extract } from './extract.js';
 import type { Order } from './order.js';
 import { probe } from './probe.js';
@@ -22,7 +21,7 @@ const signs = setInterval(() => {
 await serve(
   (order) => ((order as Order).kind === 'probe' ? probe(order as Order & { kind: 'probe' }) : extract(order as Order & { kind: 'extract' })),
   (thrown) => {
-    const { code, message } = diskError(thrown) ?? SortieError.from(thrown);
+    const { code, message } = SortieError.from(thrown);
     // The parent logs it.
     if (code === 'INTERNAL') console.error(thrown);
     return { code, message };

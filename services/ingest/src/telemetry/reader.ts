@@ -7,7 +7,6 @@ import { SortieError, type ErrorCode } from '@sortie/common/errors';
 import { telemetryBudget } from '../budgets.js';
 import { carryOut } from '../confined/order.js';
 import type { Limits } from '../confined/run.js';
-import { diskError } from './disk-error.js';
 import { libraries } from './libraries.js';
 import {
   readExtractResult,
@@ -73,12 +72,7 @@ function limitsOf(order: Order, sizes: { video: number; sidecars: number }): Lim
 }
 
 async function read(order: Order, { directory, signal, onLine }: ReaderParts): Promise<unknown> {
-  let sizes;
-  try {
-    sizes = await sizesOf(order);
-  } catch (error) {
-    throw diskError(error) ?? error;
-  }
+  const sizes = await sizesOf(order);
   const answer = await carryOut(order, {
     name: 'The telemetry reader',
     script,
