@@ -1,5 +1,5 @@
-// Jobs as the gateway reads them: requests for the same job at the same moment share one call, and a job that has ended
-// never changes again, so it is asked for once.
+// Jobs as the gateway reads them: requests at the same moment share one call, and a job that has ended never changes again, so it
+// is asked for once.
 import {
   State,
   type CancelJobRequest,
@@ -13,36 +13,37 @@ import {
 import { SortieError } from '@sortie/common/errors';
 import { call, read } from '@sortie/common/grpc';
 import { readStream, resuming } from '@sortie/common/grpc-stream';
+import { Batch, type BatchAnswers } from './batch.js';
 
 const endedStates: readonly State[] = [State.STATE_SUCCEEDED, State.STATE_FAILED, State.STATE_CANCELLED];
 const remembered = 1_000;
+const maxBatch = 100;
 
 export class Jobs {
-  private readonly asked = new Map<string, Promise<Job>>();
+  private readonly asked = new Batch<Job>(
+    (jobIds) => this.fetch(jobIds),
+    (jobId) => new SortieError('NOT_FOUND', `Job ${jobId} was not found.`),
+    maxBatch,
+  );
   private readonly ended = new Map<string, Job>();
 
   constructor(private readonly client: JobServiceClient) {}
 
   get(jobId: string): Promise<Job> {
     const known = this.ended.get(jobId);
-    if (known) return Promise.resolve(known);
-    let answer = this.asked.get(jobId);
-    if (!answer) {
-      answer = this.fetch(jobId).finally(() => this.asked.delete(jobId));
-      this.asked.set(jobId, answer);
-    }
-    return answer;
+    return known ? Promise.resolve(known) : this.asked.get(jobId);
   }
 
-  private async fetch(jobId: string): Promise<Job> {
-    const { job } = await read(this.client.getJob.bind(this.client), { jobId });
-    if (!job) throw new SortieError('NOT_FOUND', `Job ${jobId} was not found.`);
-    if (endedStates.includes(job.state)) {
-      const [oldest] = this.ended.keys();
-      if (this.ended.size >= remembered && oldest !== undefined) this.ended.delete(oldest);
-      this.ended.set(jobId, job);
-    }
-    return job;
+  private async fetch(jobIds: readonly string[]): Promise<BatchAnswers<Job>> {
+    const { jobs, missingIds } = await read(this.client.batchGetJobs.bind(this.client), { jobIds: [...jobIds] });
+    for (const job of jobs) if (endedStates.includes(job.state)) this.remember(job);
+    return { found: new Map(jobs.map((job) => [job.jobId, job])), missing: new Set(missingIds) };
+  }
+
+  private remember(job: Job): void {
+    const [oldest] = this.ended.keys();
+    if (this.ended.size >= remembered && oldest !== undefined) this.ended.delete(oldest);
+    this.ended.set(job.jobId, job);
   }
 
   list(request: ListJobsRequest): Promise<ListJobsResponse> {

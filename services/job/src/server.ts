@@ -12,7 +12,7 @@ import {
 import type { Duration } from '@sortie/common/gen/google/protobuf/duration';
 import { unary } from '@sortie/common/grpc';
 import { serverStream } from '@sortie/common/grpc-stream';
-import { newJobId } from '@sortie/common/ids';
+import { isJobId, newJobId } from '@sortie/common/ids';
 import { checkText, maxLength } from '@sortie/common/text';
 import type { Followers } from './followers.js';
 import { checkCreate, filterOf, requestKey, validJobId } from './inputs.js';
@@ -34,6 +34,7 @@ import type { Workers } from './workers.js';
 
 const defaultPageSize = 100;
 const maxPageSize = 1000;
+const maxBatch = 100;
 const maxRenewals = 1000;
 const maxLockMs = 3_600_000;
 
@@ -75,6 +76,12 @@ export function newJobServer(parts: JobServerParts): JobServiceServer {
     }),
 
     getJob: unary(log, async ({ jobId }) => ({ job: await store.get(validJobId(jobId)) })),
+
+    batchGetJobs: unary(log, async ({ jobIds }) => {
+      if (jobIds.length > maxBatch) throw SortieError.field('job_ids', `at most ${maxBatch} are taken`);
+      const { jobs, missing } = await store.getMany(jobIds.filter(isJobId));
+      return { jobs, missingIds: [...missing, ...jobIds.filter((jobId) => !isJobId(jobId))] };
+    }),
 
     listJobs: unary(log, async (request) => {
       const filter = filterOf(request);

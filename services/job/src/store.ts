@@ -129,6 +129,23 @@ export class Store {
     return (await this.read(jobId)).record.job;
   }
 
+  /** Those that exist, in any order; as many as fit into a page. */
+  async getMany(jobIds: readonly string[]): Promise<{ jobs: Job[]; missing: string[] }> {
+    const rows = await this.database.query(`SELECT ${columns} FROM ${source} WHERE job_id = ANY ($1::text[])`, [
+      jobIds,
+    ]);
+    const found = new Set(rows.map((row) => row['job_id'] as string));
+    let left = maxPageBytes;
+    const fitting = rows.filter((row, index) => {
+      left -= JSON.stringify(row['document']).length;
+      return index === 0 || left > 0;
+    });
+    return {
+      jobs: fitting.map((row) => toVersioned(row).record.job),
+      missing: jobIds.filter((jobId) => !found.has(jobId)),
+    };
+  }
+
   /** Decides on the newest record and writes the result; decides again when another writer was faster. */
   async update(jobId: string, decide: (record: JobRecord, now: Date) => Change): Promise<Job> {
     for (let round = 0; round < collisions; round++) {

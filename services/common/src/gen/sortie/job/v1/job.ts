@@ -572,6 +572,18 @@ export interface GetJobResponse {
   job: Job | undefined;
 }
 
+export interface BatchGetJobsRequest {
+  /** At most 100. */
+  jobIds: string[];
+}
+
+export interface BatchGetJobsResponse {
+  /** In any order. Fewer than exist come when they would take more than about a MiB: ask for the others again. */
+  jobs: Job[];
+  /** Ids of the request that no job has. */
+  missingIds: string[];
+}
+
 export interface ListJobsRequest {
   /** At most 1000; 0 means 100. */
   pageSize: number;
@@ -2986,6 +2998,168 @@ export const GetJobResponse: MessageFns<GetJobResponse> = {
   fromPartial<I extends Exact<DeepPartial<GetJobResponse>, I>>(object: I): GetJobResponse {
     const message = createBaseGetJobResponse();
     message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    return message;
+  },
+};
+
+function createBaseBatchGetJobsRequest(): BatchGetJobsRequest {
+  return { jobIds: [] };
+}
+
+export const BatchGetJobsRequest: MessageFns<BatchGetJobsRequest> = {
+  encode(message: BatchGetJobsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.jobIds) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchGetJobsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchGetJobsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.jobIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BatchGetJobsRequest {
+    return {
+      jobIds: globalThis.Array.isArray(object?.jobIds)
+        ? object.jobIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.job_ids)
+        ? object.job_ids.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: BatchGetJobsRequest): unknown {
+    const obj: any = {};
+    if (message.jobIds?.length) {
+      obj.jobIds = message.jobIds;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BatchGetJobsRequest>, I>>(base?: I): BatchGetJobsRequest {
+    return BatchGetJobsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BatchGetJobsRequest>, I>>(object: I): BatchGetJobsRequest {
+    const message = createBaseBatchGetJobsRequest();
+    message.jobIds = object.jobIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseBatchGetJobsResponse(): BatchGetJobsResponse {
+  return { jobs: [], missingIds: [] };
+}
+
+export const BatchGetJobsResponse: MessageFns<BatchGetJobsResponse> = {
+  encode(message: BatchGetJobsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.jobs) {
+      Job.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.missingIds) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BatchGetJobsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBatchGetJobsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.jobs.push(Job.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.missingIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BatchGetJobsResponse {
+    return {
+      jobs: globalThis.Array.isArray(object?.jobs) ? object.jobs.map((e: any) => Job.fromJSON(e)) : [],
+      missingIds: globalThis.Array.isArray(object?.missingIds)
+        ? object.missingIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.missing_ids)
+        ? object.missing_ids.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: BatchGetJobsResponse): unknown {
+    const obj: any = {};
+    if (message.jobs?.length) {
+      obj.jobs = message.jobs.map((e) => Job.toJSON(e));
+    }
+    if (message.missingIds?.length) {
+      obj.missingIds = message.missingIds;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BatchGetJobsResponse>, I>>(base?: I): BatchGetJobsResponse {
+    return BatchGetJobsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BatchGetJobsResponse>, I>>(object: I): BatchGetJobsResponse {
+    const message = createBaseBatchGetJobsResponse();
+    message.jobs = object.jobs?.map((e) => Job.fromPartial(e)) || [];
+    message.missingIds = object.missingIds?.map((e) => e) || [];
     return message;
   },
 };
@@ -5878,6 +6052,20 @@ export const JobServiceService = {
     responseSerialize: (value: GetJobResponse): Buffer => Buffer.from(GetJobResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetJobResponse => GetJobResponse.decode(value),
   },
+  /**
+   * Many jobs by their ids in one call (AIP-231), for who shows jobs to many readers. Those that do not exist are named, and
+   * do not make the others fail.
+   */
+  batchGetJobs: {
+    path: "/sortie.job.v1.JobService/BatchGetJobs" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BatchGetJobsRequest): Buffer => Buffer.from(BatchGetJobsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BatchGetJobsRequest => BatchGetJobsRequest.decode(value),
+    responseSerialize: (value: BatchGetJobsResponse): Buffer =>
+      Buffer.from(BatchGetJobsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BatchGetJobsResponse => BatchGetJobsResponse.decode(value),
+  },
   /** Jobs, newest first, in pages (AIP-158). */
   listJobs: {
     path: "/sortie.job.v1.JobService/ListJobs" as const,
@@ -6015,6 +6203,11 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   createJob: handleUnaryCall<CreateJobRequest, CreateJobResponse>;
   /** One job. NOT_FOUND when there is none. */
   getJob: handleUnaryCall<GetJobRequest, GetJobResponse>;
+  /**
+   * Many jobs by their ids in one call (AIP-231), for who shows jobs to many readers. Those that do not exist are named, and
+   * do not make the others fail.
+   */
+  batchGetJobs: handleUnaryCall<BatchGetJobsRequest, BatchGetJobsResponse>;
   /** Jobs, newest first, in pages (AIP-158). */
   listJobs: handleUnaryCall<ListJobsRequest, ListJobsResponse>;
   /** The events of a job from any number on, without gaps or repeats, then live; ends after the job has ended. */
@@ -6079,6 +6272,25 @@ export interface JobServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetJobResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Many jobs by their ids in one call (AIP-231), for who shows jobs to many readers. Those that do not exist are named, and
+   * do not make the others fail.
+   */
+  batchGetJobs(
+    request: BatchGetJobsRequest,
+    callback: (error: ServiceError | null, response: BatchGetJobsResponse) => void,
+  ): ClientUnaryCall;
+  batchGetJobs(
+    request: BatchGetJobsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BatchGetJobsResponse) => void,
+  ): ClientUnaryCall;
+  batchGetJobs(
+    request: BatchGetJobsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BatchGetJobsResponse) => void,
   ): ClientUnaryCall;
   /** Jobs, newest first, in pages (AIP-158). */
   listJobs(
