@@ -11,9 +11,9 @@ import { labelBytes } from '@sortie/ingest/klv/label';
 import { writeLength } from '@sortie/ingest/klv/ber';
 import { generateFlight } from '@sortie/ingest/sample/flight';
 import { publish, startSortie } from '../testing/sortie.js';
+import { Lives } from './lives.js';
 
 const stamp = 1_700_000_000_000_000;
-const askMs = 50;
 /** A job that still runs by then is cancelled. */
 const patienceMs = 4_000;
 
@@ -45,37 +45,6 @@ function emptyItems(bytes: number): Buffer {
   return Buffer.concat([first, ...Array.from({ length: Math.floor(bytes / packet.length) }, () => packet)]);
 }
 
-/** The longest answer of each program's /livez. */
-class Lives {
-  private going = true;
-  readonly worst: Record<string, number> = {};
-  private readonly asking: Promise<unknown>;
-
-  constructor() {
-    this.asking = Promise.all(Object.entries(local.vitals).map(([name, address]) => this.ask(name, address)));
-  }
-
-  private async ask(name: string, address: string): Promise<void> {
-    while (this.going) {
-      const began = performance.now();
-      const good = await fetch(`${address}/livez`, { signal: AbortSignal.timeout(10_000) }).then(
-        ({ ok }) => ok,
-        () => false,
-      );
-      this.worst[name] = Math.max(this.worst[name] ?? 0, good ? performance.now() - began : Infinity);
-      await sleep(askMs);
-    }
-  }
-
-  async stop(): Promise<string> {
-    this.going = false;
-    await this.asking;
-    return Object.entries(this.worst)
-      .map(([name, milliseconds]) => `${name} ${milliseconds.toFixed(0)} ms`)
-      .join(', ');
-  }
-}
-
 let number = 0;
 const someonesJob = async (): Promise<string> => {
   const began = performance.now();
@@ -95,7 +64,8 @@ async function cancel(jobId: string): Promise<string> {
   return `cancel answered in ${answered.toFixed(0)} ms, obeyed in ${(performance.now() - began).toFixed(0)} ms`;
 }
 
-console.log(`undisturbed: ${await someonesJob()}`);
+const quiet = new Lives(local.vitals);
+console.log(`undisturbed: ${await someonesJob()}; ${await quiet.stop()}`);
 
 const sidecars: [string, () => Promise<string>][] = [
   ['6 kB of CSV, a header cell of blanks', async () => { const path = at('a.csv'); await writeFile(path, `Sensor Latitude(${' '.repeat(6_000)}x,b\n1,2\n`); return path; }],
@@ -105,7 +75,7 @@ const sidecars: [string, () => Promise<string>][] = [
 ]; // prettier-ignore
 for (const [name, make] of sidecars) {
   const sidecar = await make();
-  const lives = new Lives();
+  const lives = new Lives(local.vitals);
   number++;
   const jobId = await publish(sortie, flight, `Hostile${number}`, 'sd', [sidecar]);
   const other = someonesJob();
@@ -116,11 +86,13 @@ for (const [name, make] of sidecars) {
 }
 
 async function forms(): Promise<void> {
-  const body = Array.from({ length: 140_000 }, (_, index) => `k${index}=`).join('&');
+  // Sent in chunks, so that its length is not known before it has come.
+  const body = new Blob([Array.from({ length: 140_000 }, (_, index) => `k${index}=`).join('&')]);
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
   const until = Date.now() + 8_000;
   const one = async (): Promise<void> => {
     while (Date.now() < until)
-      await fetch(`${rest.gateway}/arcgis/rest/info`, { method: 'POST', body, headers: { 'content-type': 'application/x-www-form-urlencoded' } }).then((answer) => answer.text(), () => undefined); // prettier-ignore
+      await fetch(`${rest.gateway}/arcgis/rest/info`, { method: 'POST', body: body.stream(), duplex: 'half', headers }).then((answer) => answer.text(), () => undefined); // prettier-ignore
   };
   await Promise.all([one(), one(), one()]);
 }
@@ -146,7 +118,7 @@ for (const [name, act] of [
   ['three clients without a token, forms of 140,000 keys', forms],
   ['500 connections whose form drips', slowBodies],
 ] as const) {
-  const lives = new Lives();
+  const lives = new Lives(local.vitals);
   number++;
   const [other] = await Promise.all([someonesJob(), act()]);
   console.log(`${name}: other job ${other}; ${await lives.stop()}`);
