@@ -1,5 +1,5 @@
 // Program: files and requests that are made to hold a thread, each on a running Sortie. Meanwhile the health of every program is
-// asked, and somebody else's job runs. `npm run hostile`.
+// asked, and somebody else's job runs. `npm run hostile -- [WORD…]` tries those whose names contain all words.
 import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -16,6 +16,9 @@ import { Lives } from './lives.js';
 const stamp = 1_700_000_000_000_000;
 /** A job that still runs by then is cancelled. */
 const patienceMs = 4_000;
+
+const words = process.argv.slice(2);
+const isChosen = ([name]: readonly [string, unknown]): boolean => words.every((word) => name.toLowerCase().includes(word.toLowerCase())); // prettier-ignore
 
 const sortie = await startSortie({ SORTIE_JOBS: '2', SORTIE_ENGINE: 'cpu' });
 const { rest, local, directory } = sortie;
@@ -73,7 +76,7 @@ const sidecars: [string, () => Promise<string>][] = [
   ['16 MB of KLV, empty items', async () => { const path = at('a.klv'); await writeFile(path, emptyItems(16_000_000)); return path; }],
   ['250 MB of GPX', async () => { const path = at('a.gpx'); await writeTrack(path, 250_000_000); return path; }],
 ]; // prettier-ignore
-for (const [name, make] of sidecars) {
+for (const [name, make] of sidecars.filter(isChosen)) {
   const sidecar = await make();
   const lives = new Lives(local.vitals);
   number++;
@@ -114,10 +117,11 @@ async function slowBodies(): Promise<void> {
   for (const socket of sockets) socket.destroy();
 }
 
-for (const [name, act] of [
+const requests: [string, () => Promise<void>][] = [
   ['three clients without a token, forms of 140,000 keys', forms],
   ['500 connections whose form drips', slowBodies],
-] as const) {
+];
+for (const [name, act] of requests.filter(isChosen)) {
   const lives = new Lives(local.vitals);
   number++;
   const [other] = await Promise.all([someonesJob(), act()]);
