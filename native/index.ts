@@ -47,6 +47,8 @@ export interface EnginePlan {
   /** Average rate of the source, for the encoder's rate control. */
   frameRateNum: number;
   frameRateDen: number;
+  /** Whether all pictures are as far apart as the rate says, so that key frames come after a known number of them. */
+  steadyRate: boolean;
   /** Closed GOP and segment length in seconds; a segment is a whole number of GOPs. */
   gopSeconds: number;
   segmentSeconds: number;

@@ -81,6 +81,7 @@ function plan(input: string, outputDir: string): EnginePlan {
     deinterlace: false,
     frameRateNum: rate,
     frameRateDen: 1,
+    steadyRate: true,
     gopSeconds: gop,
     segmentSeconds: segment,
     rungs,

@@ -26,6 +26,7 @@ const plan = (input: string, outputDir: string, rungs: number): EnginePlan => ({
   deinterlace: false,
   frameRateNum: rate,
   frameRateDen: 1,
+  steadyRate: true,
   gopSeconds: 2,
   segmentSeconds: 4,
   rungs: Array.from({ length: rungs }, (_, index) => ({

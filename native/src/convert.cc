@@ -132,6 +132,7 @@ EnginePlan toEnginePlan(const Napi::Object& object) {
   plan.deinterlace = boolean(object, "deinterlace");
   plan.frameRateNum = atLeast(object, "frameRateNum", 1);
   plan.frameRateDen = atLeast(object, "frameRateDen", 1);
+  plan.steadyRate = boolean(object, "steadyRate");
   plan.gopSeconds = positive(object, "gopSeconds");
   plan.segmentSeconds = positive(object, "segmentSeconds");
   forEachObject(object, "rungs", [&](const Napi::Object& rung) { plan.rungs.push_back(toRung(rung)); });

@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "common.h"
 
@@ -41,6 +42,8 @@ class Decoder {
   virtual int64_t errors() const = 0;
   /** Frames were refused for their size. */
   virtual bool tooLarge() const = 0;
+  /** After the end: why another decoder may make more of the stream; empty when this one did what can be expected. */
+  virtual std::string doubt() const { return ""; }
   /** For people: "NVDEC", "libavcodec". */
   virtual const char* name() const = 0;
 };

@@ -14,6 +14,8 @@ struct EncoderSettings {
   int64_t maxBitrate = 0;
   int64_t bufferSize = 0;
   AVRational frameRate{30, 1};
+  /** Whether the rate holds for all pictures. */
+  bool steadyRate = false;
   double gopSeconds = 2;
   bool hevc = false;
   bool tenBit = false;

@@ -174,6 +174,8 @@ class Run {
       stop(nullptr);
       return;
     }
+    // What the chip could not do libavcodec may: only what neither can decode is damaged.
+    if (const std::string why = decoder_->doubt(); !why.empty()) throw EngineError(Code::kGpuFailed, why + ".");
     if (frames_ == 0) {
       if (decoder_->tooLarge())
         throw EngineError(Code::kTooLarge, "The pictures are larger than " + std::to_string(plan_.maxPixels) + " pixels.");

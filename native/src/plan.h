@@ -34,6 +34,7 @@ struct EnginePlan {
   bool deinterlace = false;
   int frameRateNum = 30;
   int frameRateDen = 1;
+  bool steadyRate = false;
   double gopSeconds = 2;
   double segmentSeconds = 4;
   std::vector<RungPlan> rungs;

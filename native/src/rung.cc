@@ -22,7 +22,8 @@ EncoderSettings settingsOf(const EnginePlan& plan, const RungPlan& rung, int thr
   settings.bufferSize = rung.bufferSize;
   // A mere hint for level and buffers; a container's clock rate (1000 a second) must not pass for it.
   settings.frameRate = {plan.frameRateNum, plan.frameRateDen};
-  if (av_cmp_q(settings.frameRate, kMostFrames) > 0) settings.frameRate = kMostFrames;
+  settings.steadyRate = plan.steadyRate && av_cmp_q(settings.frameRate, kMostFrames) <= 0;
+  if (!settings.steadyRate && av_cmp_q(settings.frameRate, kMostFrames) > 0) settings.frameRate = kMostFrames;
   settings.gopSeconds = plan.gopSeconds;
   settings.hevc = plan.codec == "hevc";
   settings.tenBit = plan.bitDepth > 8;

@@ -16,6 +16,7 @@ namespace sortie {
 namespace {
 
 constexpr int64_t kLookAhead = 5 * kTicksPerSecond;
+constexpr int64_t kEarlyStep = kTicksPerSecond / 4;
 constexpr double kDark = 0.10;      // mean of the luma, of full scale
 constexpr double kFlat = 0.025;     // its standard deviation
 constexpr int kJpegMost = 65500;    // pixels per side: the limit of libavcodec's JPEG (ISO 10918-1, B.2.2 has 65535)
@@ -111,20 +112,22 @@ Poster::Poster(const EnginePlan& plan)
             plan.posterHeight > kJpegMost) {}
 
 void Poster::see(const Picture& picture) {
-  if (done_) return;
+  if (done_ || picture.pts < next_) return;
+  Candidate candidate{picture.surface->download(), picture.pts};
   if (picture.pts < from_) {
-    // A video shorter than the wanted moment: its last picture before it will do.
-    best_ = picture;
+    // A video may be shorter than the wanted moment: a late picture before it will do then.
+    next_ = std::min(from_, picture.pts + kEarlyStep);
+    best_ = std::move(candidate);
     return;
   }
-  const Luma luma = lookAt(*picture.surface->download());
+  const Luma luma = lookAt(*candidate.frame);
   if (luma.mean > kDark && luma.deviation > kFlat) {
-    write(picture);
+    write(candidate);
     return;
   }
   if (luma.deviation > bestContrast_) {
     bestContrast_ = luma.deviation;
-    best_ = picture;
+    best_ = std::move(candidate);
   }
   if (picture.pts - from_ > kLookAhead) write(*best_);
 }
@@ -133,12 +136,11 @@ void Poster::finish() {
   if (!done_ && best_) write(*best_);
 }
 
-void Poster::write(const Picture& picture) {
+void Poster::write(const Candidate& candidate) {
   done_ = true;
   prepareFolder(plan_, *plan_.posterPath);
-  const FramePtr rgb = shrink(*picture.surface->download(), plan_.posterWidth, plan_.posterHeight);
-  writeJpeg(joinPath(plan_.outputDir, *plan_.posterPath), *rgb);
-  time_ = seconds(picture.pts);
+  writeJpeg(joinPath(plan_.outputDir, *plan_.posterPath), *shrink(*candidate.frame, plan_.posterWidth, plan_.posterHeight));
+  time_ = seconds(candidate.pts);
   best_.reset();
 }
 

@@ -17,12 +17,18 @@ class Poster {
   std::optional<double> time() const { return time_; }
 
  private:
-  void write(const Picture& picture);
+  /** A picture in memory: one on a device is let go at once, for its decoder may wait for it. */
+  struct Candidate {
+    FramePtr frame;
+    int64_t pts;
+  };
+  void write(const Candidate& candidate);
 
   const EnginePlan& plan_;
   const int64_t from_;
+  int64_t next_ = 0;
   bool done_;
-  std::optional<Picture> best_;
+  std::optional<Candidate> best_;
   double bestContrast_ = -1;
   std::optional<double> time_;
 };

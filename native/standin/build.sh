@@ -12,7 +12,7 @@ if [ "$(cat "$out/stamp" 2>/dev/null)" != "$stamp" ]; then
   read -ra libav <<< "$(pkg-config --cflags --libs libavcodec libavutil)"
   "${compile[@]}" -o "$out/libcuda.so.1" core.cc stream.cc kernels.cc cuda.cc -Wl,-soname,libcuda.so.1 -pthread -ldl
   # One after the other would take twice as long.
-  "${compile[@]}" -o "$out/libnvcuvid.so.1" cuvid.cc -Wl,-soname,libnvcuvid.so.1 "$out/libcuda.so.1" "${libav[@]}" -Wl,-rpath,'$ORIGIN' &
+  "${compile[@]}" -o "$out/libnvcuvid.so.1" cuvid.cc parameter-sets.cc -Wl,-soname,libnvcuvid.so.1 "$out/libcuda.so.1" "${libav[@]}" -Wl,-rpath,'$ORIGIN' &
   "${compile[@]}" -o "$out/libnvidia-encode.so.1" nvenc.cc coder-avc.cc coder-hevc.cc -Wl,-soname,libnvidia-encode.so.1 "$out/libcuda.so.1" -Wl,-rpath,'$ORIGIN'
   wait $!
   echo "$stamp" > "$out/stamp"

@@ -1,6 +1,7 @@
 #include "standin.h"
 
 #include <dlfcn.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -24,6 +25,8 @@ namespace {
 struct Allocation {
   size_t bytes;
   std::string owner;
+  uint8_t* host;
+  size_t reserved;
 };
 
 /** All that is counted; printed when the process ends. */
@@ -75,10 +78,7 @@ Book& book() {
 const std::map<std::string, std::string>& configuration() {
   static const std::map<std::string, std::string> read = [] {
     std::map<std::string, std::string> values;
-    Dl_info here{};
-    if (!dladdr(reinterpret_cast<const void*>(&violation), &here) || !here.dli_fname) return values;
-    const std::string path = here.dli_fname;
-    std::ifstream file(path.substr(0, path.rfind('/') + 1) + "standin.conf");
+    std::ifstream file(folder() + "standin.conf");
     for (std::string line; std::getline(file, line);)
       if (const size_t equals = line.find('='); equals != std::string::npos) values[line.substr(0, equals)] = line.substr(equals + 1);
     return values;
@@ -120,6 +120,16 @@ Work::~Work() {
 void live(const char* kind, int change) { book().live(kind, change); }
 void count(const char* what, long amount) { book().count(what, amount); }
 
+const std::string& folder() {
+  static const std::string found = [] {
+    Dl_info here{};
+    if (!dladdr(reinterpret_cast<const void*>(&violation), &here) || !here.dli_fname) return std::string("./");
+    const std::string path = here.dli_fname;
+    return path.substr(0, path.rfind('/') + 1);
+  }();
+  return found;
+}
+
 std::string setting(const char* key) {
   const auto found = configuration().find(key);
   if (found != configuration().end()) return found->second;
@@ -144,31 +154,41 @@ void beat() {
 }
 
 uint64_t allocate(size_t bytes, const char* owner) {
-  void* memory = nullptr;
-  if (posix_memalign(&memory, 512, bytes ? bytes : 1) != 0) return 0;
-  std::memset(memory, 0xCD, bytes);
-  const auto address = reinterpret_cast<uint64_t>(memory);
+  void* host = nullptr;
+  if (posix_memalign(&host, 512, bytes ? bytes : 1) != 0) return 0;
+  std::memset(host, 0xCD, bytes);
+  // An address of its own kind: whoever reads it without a copy or a kernel is stopped by the MMU, as with a card.
+  constexpr size_t kPage = 4096;
+  const size_t reserved = (bytes + kPage) / kPage * kPage;
+  void* address = ::mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED) {
+    std::free(host);
+    return 0;
+  }
   const std::lock_guard lock(book().mutex_);
-  book().memory[address] = {bytes, owner};
-  return address;
+  book().memory[reinterpret_cast<uint64_t>(address)] = {bytes, owner, static_cast<uint8_t*>(host), reserved};
+  return reinterpret_cast<uint64_t>(address);
 }
 
 bool release(uint64_t address, const char* owner) {
   const std::lock_guard lock(book().mutex_);
   const auto found = book().memory.find(address);
   if (found == book().memory.end() || found->second.owner != owner) return false;
-  std::memset(reinterpret_cast<void*>(address), 0xDD, found->second.bytes);
-  std::free(reinterpret_cast<void*>(address));
+  const Allocation gone = found->second;
   book().memory.erase(found);
+  std::memset(gone.host, 0xDD, gone.bytes);
+  std::free(gone.host);
+  ::munmap(reinterpret_cast<void*>(address), gone.reserved);
   return true;
 }
 
-bool inDevice(uint64_t address, size_t bytes) {
+uint8_t* memory(uint64_t address, size_t bytes) {
   const std::lock_guard lock(book().mutex_);
   auto found = book().memory.upper_bound(address);
-  if (found == book().memory.begin()) return false;
+  if (found == book().memory.begin()) return nullptr;
   --found;
-  return address + bytes <= found->first + found->second.bytes;
+  const auto& [begin, allocation] = *found;
+  return address + bytes <= begin + allocation.bytes ? allocation.host + (address - begin) : nullptr;
 }
 
 size_t allocated() {

@@ -1,14 +1,24 @@
 // libcuda.so.1: the CUDA Driver API as far as video programs use it. What it refuses, and with which error, follows the
-// CUDA Driver API reference; device memory is the host's.
+// CUDA Driver API reference; device memory is the host's, under addresses that the host cannot read.
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <atomic>
+#include <fstream>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "kernels.h"
@@ -20,7 +30,7 @@ namespace {
 using namespace standin;
 
 enum : int { kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kNoDevice = 100, kInvalidDevice = 101, kInvalidImage = 200,
-             kInvalidContext = 201, kUnsupportedPtx = 222, kNotFound = 500, kIllegalAddress = 700, kNotSupported = 801 };
+             kInvalidContext = 201, kUnsupportedPtx = 222, kOperatingSystem = 304, kNotFound = 500, kIllegalAddress = 700, kNotSupported = 801 };
 
 CUresult answer(int code) { return static_cast<CUresult>(code); }
 
@@ -50,6 +60,32 @@ int ready(const char* call) {
 #define NEED_CONTEXT(call) \
   if (const int problem = ready(call)) return answer(problem)
 
+/**
+ * What a driver's start needs of the system besides its devices: it listens on a SEQPACKET socket of an abstract name (snapd,
+ * interface "opengl": unix (bind,listen) type=seqpacket addr="@cuda-uvmfd-[0-9a-f]*"), and since 570 it names its threads
+ * through /proc/self/task/<tid>/comm (nolabs-ai/nono#673). Where either is refused it starts no more.
+ */
+bool startsInThisSystem() {
+  static const int listening = [] {
+    const int made = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const int length = std::snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "cuda-uvmfd-standin-%d", static_cast<int>(::getpid()));
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + static_cast<size_t>(length));
+    if (made >= 0 && ::bind(made, reinterpret_cast<const sockaddr*>(&address), size) == 0 && ::listen(made, 1) == 0) return made;
+    if (made >= 0) ::close(made);
+    return -1;
+  }();
+  if (listening < 0) return false;
+  std::promise<void> named;
+  std::thread helper([done = named.get_future()]() mutable { done.wait(); });
+  // Another thread's name: glibc opens its comm file for reading and writing.
+  const int result = ::pthread_setname_np(helper.native_handle(), "cuda-standin");
+  named.set_value();
+  helper.join();
+  return result == 0;
+}
+
 struct Module {
   std::string ptx;
 };
@@ -70,6 +106,10 @@ extern "C" {
 CUresult cuInit(unsigned) {
   if (!setting("NO_DEVICE").empty()) return answer(kNoDevice);
   if (const long error = number("INIT_ERROR", 0)) return answer(static_cast<int>(error));
+  if (const long seconds = number("INIT_SECONDS", 0)) std::this_thread::sleep_for(std::chrono::seconds(seconds));
+  // As 570 with /proc/driver/nvidia-uvm (nolabs-ai/nono#673).
+  if (const std::string needed = setting("NEEDS_FILE"); !needed.empty() && !std::ifstream(needed)) return answer(kOperatingSystem);
+  if (!startsInThisSystem()) return answer(kOperatingSystem);
   for (int i = 0; i < kMostDevices; ++i) primaries[i] = {i, true};
   initialised = true;
   return CUDA_SUCCESS;
@@ -117,6 +157,7 @@ CUresult cuGetErrorName(CUresult error, const char** name) {
     case kOutOfMemory: *name = "CUDA_ERROR_OUT_OF_MEMORY"; break;
     case kInvalidContext: *name = "CUDA_ERROR_INVALID_CONTEXT"; break;
     case kUnsupportedPtx: *name = "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"; break;
+    case kOperatingSystem: *name = "CUDA_ERROR_OPERATING_SYSTEM"; break;
     case kIllegalAddress: *name = "CUDA_ERROR_ILLEGAL_ADDRESS"; break;
     default: *name = "CUDA_ERROR"; break;
   }
@@ -216,6 +257,7 @@ CUresult cuMemAllocPitch_v2(CUdeviceptr* address, size_t* pitch, size_t width, s
 }
 CUresult cuMemFree_v2(CUdeviceptr address) {
   NEED_CONTEXT("cuMemFree");
+  waitForDefaultStream();
   if (release(address, "user")) return CUDA_SUCCESS;
   violation("cuMemFree of an address that is not allocated");
   return answer(kInvalidValue);
@@ -223,7 +265,7 @@ CUresult cuMemFree_v2(CUdeviceptr address) {
 CUresult cuMemsetD8Async(CUdeviceptr address, unsigned char value, size_t bytes, CUstream stream) {
   NEED_CONTEXT("cuMemsetD8Async");
   enqueue(stream, [=] {
-    if (inDevice(address, bytes)) std::memset(reinterpret_cast<void*>(address), value, bytes);
+    if (uint8_t* at = memory(address, bytes)) std::memset(at, value, bytes);
     else violation("cuMemsetD8 outside device memory");
   });
   return CUDA_SUCCESS;
@@ -231,27 +273,28 @@ CUresult cuMemsetD8Async(CUdeviceptr address, unsigned char value, size_t bytes,
 
 namespace {
 
-const uint8_t* rowOf(const CUDA_MEMCPY2D& copy, size_t y, bool target) {
-  const bool device = (target ? copy.dstMemoryType : copy.srcMemoryType) == CU_MEMORYTYPE_DEVICE;
-  const auto* base = target ? (device ? reinterpret_cast<const uint8_t*>(copy.dstDevice) : static_cast<const uint8_t*>(copy.dstHost))
-                            : (device ? reinterpret_cast<const uint8_t*>(copy.srcDevice) : static_cast<const uint8_t*>(copy.srcHost));
-  return target ? base + (copy.dstY + y) * copy.dstPitch + copy.dstXInBytes : base + (copy.srcY + y) * copy.srcPitch + copy.srcXInBytes;
+/** Where a row of a copy lies for the host; null outside device memory. */
+uint8_t* sourceRow(const CUDA_MEMCPY2D& copy, size_t y) {
+  const size_t offset = (copy.srcY + y) * copy.srcPitch + copy.srcXInBytes;
+  if (copy.srcMemoryType == CU_MEMORYTYPE_DEVICE) return memory(copy.srcDevice + offset, copy.WidthInBytes);
+  return const_cast<uint8_t*>(static_cast<const uint8_t*>(copy.srcHost)) + offset;
+}
+uint8_t* targetRow(const CUDA_MEMCPY2D& copy, size_t y) {
+  const size_t offset = (copy.dstY + y) * copy.dstPitch + copy.dstXInBytes;
+  if (copy.dstMemoryType == CU_MEMORYTYPE_DEVICE) return memory(copy.dstDevice + offset, copy.WidthInBytes);
+  return static_cast<uint8_t*>(copy.dstHost) + offset;
 }
 
 void copyRows(const CUDA_MEMCPY2D& copy) {
   if (lost()) return;
   for (size_t y = 0; y < copy.Height; ++y) {
-    const uint8_t* from = rowOf(copy, y, false);
-    const uint8_t* to = rowOf(copy, y, true);
-    if (copy.srcMemoryType == CU_MEMORYTYPE_DEVICE && !inDevice(reinterpret_cast<uint64_t>(from), copy.WidthInBytes)) {
-      violation("cuMemcpy2D reads outside device memory: row %zu of %zu", y, copy.Height);
+    const uint8_t* from = sourceRow(copy, y);
+    uint8_t* to = targetRow(copy, y);
+    if (!from || !to) {
+      violation("cuMemcpy2D %s outside device memory: row %zu of %zu", from ? "writes" : "reads", y, copy.Height);
       return;
     }
-    if (copy.dstMemoryType == CU_MEMORYTYPE_DEVICE && !inDevice(reinterpret_cast<uint64_t>(to), copy.WidthInBytes)) {
-      violation("cuMemcpy2D writes outside device memory: row %zu of %zu", y, copy.Height);
-      return;
-    }
-    std::memcpy(const_cast<uint8_t*>(to), from, copy.WidthInBytes);
+    std::memcpy(to, from, copy.WidthInBytes);
   }
 }
 
@@ -263,11 +306,13 @@ CUresult copy2d(CUDA_MEMCPY2D copy, CUstream stream) {
   if (copy.srcMemoryType == CU_MEMORYTYPE_HOST) {
     count("planes copied to the device");
     auto staged = std::make_shared<std::vector<uint8_t>>(copy.WidthInBytes * copy.Height);
-    for (size_t y = 0; y < copy.Height; ++y) std::memcpy(staged->data() + y * copy.WidthInBytes, rowOf(copy, y, false), copy.WidthInBytes);
+    for (size_t y = 0; y < copy.Height; ++y) std::memcpy(staged->data() + y * copy.WidthInBytes, sourceRow(copy, y), copy.WidthInBytes);
     copy.srcHost = staged->data();
     copy.srcPitch = copy.WidthInBytes;
     copy.srcY = copy.srcXInBytes = 0;
-    enqueue(stream, [copy, staged] { copyRows(copy); });
+    const auto land = [copy, staged] { copyRows(copy); };
+    if (stream) enqueue(stream, land);
+    else enqueueLate(land);
     return CUDA_SUCCESS;
   }
   enqueue(stream, [copy] { copyRows(copy); });
@@ -329,8 +374,12 @@ CUresult cuStreamDestroy_v2(CUstream stream) {
 }
 CUresult cuStreamSynchronize(CUstream stream) {
   NEED_CONTEXT("cuStreamSynchronize");
-  if (stream) reinterpret_cast<Stream*>(stream)->synchronize();
-  else waitForBlockingStreams();
+  if (stream) {
+    reinterpret_cast<Stream*>(stream)->synchronize();
+  } else {
+    waitForDefaultStream();
+    waitForBlockingStreams();
+  }
   return answer(lost());
 }
 CUresult cuStreamQuery(CUstream stream) { return cuStreamSynchronize(stream); }

@@ -1,12 +1,17 @@
 // libnvcuvid.so.1: parser and decoder by libavcodec, with the driver's order of calls, limits and layout of memory.
-// Modelled after cuviddec.h and nvcuvid.h of the SDK, and after what FFmpeg's cuviddec.c and the SDK's samples rely on.
+// Modelled after cuviddec.h and nvcuvid.h of the SDK, after NVIDIA's published parser (nvpro-samples/vk_video_samples,
+// NvVideoParser), and after what FFmpeg's cuviddec.c and the SDK's samples rely on.
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <thread>
 #include <vector>
 
 extern "C" {
@@ -14,6 +19,7 @@ extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
+#include "parameter-sets.h"
 #include "standin.h"
 
 #include "../src/nvidia/sdk/dynlink_nvcuvid.h"
@@ -23,7 +29,8 @@ namespace {
 using namespace standin;
 
 enum : int { kInvalidValue = 1, kInvalidContext = 201, kMapFailed = 205, kNotSupported = 801, kUnknown = 999 };
-constexpr int kNeededSurfaces = 8;  // what a driver asks for H.264 of level 4
+constexpr int kNeededSurfaces = 9;  // of VP9 and AV1 (VulkanVP9Decoder.cpp, VulkanAV1Decoder.cpp: nMinNumDecodeSurfaces)
+constexpr long kClockRate = 10'000'000;  // "0=default (10 MHz)" (CUVIDPARSERPARAMS::ulClockRate)
 CUresult answer(int code) { return static_cast<CUresult>(code); }
 
 int ready(const char* call) {
@@ -45,6 +52,7 @@ AVCodecID idOf(cudaVideoCodec codec) {
     case cudaVideoCodec_HEVC: return AV_CODEC_ID_HEVC;
     case cudaVideoCodec_VP8: return AV_CODEC_ID_VP8;
     case cudaVideoCodec_VP9: return AV_CODEC_ID_VP9;
+    case cudaVideoCodec_AV1: return AV_CODEC_ID_AV1;
     default: return AV_CODEC_ID_NONE;
   }
 }
@@ -57,6 +65,12 @@ struct Shown {
   bool topFirst;
 };
 
+/** A picture's time (VulkanVideoDecoder.h, NVDISPLAYINFO). */
+struct Time {
+  long long pts;
+  bool valid;
+};
+
 struct Parser {
   CUVIDPARSERPARAMS settings;
   AVCodecParserContext* splitter = nullptr;
@@ -66,7 +80,12 @@ struct Parser {
   int surfaces = 0;
   int next = 0;
   std::set<int> inUse;
-  std::map<int, long long> stamps;
+  std::map<int, Time> times;
+  /** Pictures whose times are still compared with the order of display (m_lCheckPTS, m_bFilterTimestamps). */
+  int checks = 16;
+  bool filter = false;
+  long long expected = 0;
+  SequenceSet set;
   std::deque<Shown> ready;
   Decoder* decoder = nullptr;
   bool inside = false;
@@ -80,6 +99,7 @@ struct Surface {
 
 struct Decoder {
   CUVIDDECODECREATEINFO settings;
+  std::condition_variable unmapped;
   AVCodecContext* context = nullptr;
   std::vector<Surface> surfaces;
   std::map<unsigned long long, int> mapped;
@@ -107,6 +127,14 @@ bool isInterlaced(const AVFrame& frame) { return frame.interlaced_frame != 0; }
 bool isTopFirst(const AVFrame& frame) { return frame.top_field_first != 0; }
 #endif
 
+/** Whether this picture is one of the DAMAGED per cent. */
+bool isDamaged() {
+  static const long share = number("DAMAGED", 0);
+  static std::atomic<long> pictures{0};
+  const long now = ++pictures;
+  return share > 0 && now * share / 100 != (now - 1) * share / 100;
+}
+
 void collect(Decoder& decoder) {
   AVFrame* frame = av_frame_alloc();
   while (avcodec_receive_frame(decoder.context, frame) >= 0) {
@@ -115,7 +143,7 @@ void collect(Decoder& decoder) {
     if (index < decoder.surfaces.size()) {
       Surface& surface = decoder.surfaces[index];
       surface.damaged = frame->decode_error_flags != 0;
-      surface.corrupt = (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0;
+      surface.corrupt = (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0 || isDamaged();
       av_frame_unref(surface.frame);
       av_frame_ref(surface.frame, frame);
       if (decoder.parser) decoder.parser->ready.push_back({static_cast<int>(index), !isInterlaced(*frame), isTopFirst(*frame)});
@@ -165,6 +193,8 @@ bool openContext(Decoder& decoder, const AVCodecContext& parser) {
   const AVCodec* codec = avcodec_find_decoder(idOf(decoder.settings.CodecType));
   decoder.context = avcodec_alloc_context3(codec);
   decoder.context->thread_count = 1;
+  // The chip shows what it made of a picture whose references are missing, and says so in its status.
+  if (decoder.settings.CodecType == cudaVideoCodec_H264 || decoder.settings.CodecType == cudaVideoCodec_HEVC) decoder.context->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
   if (parser.extradata_size > 0) {
     decoder.context->extradata = static_cast<uint8_t*>(av_mallocz(static_cast<size_t>(parser.extradata_size) + AV_INPUT_BUFFER_PADDING_SIZE));
     std::memcpy(decoder.context->extradata, parser.extradata, static_cast<size_t>(parser.extradata_size));
@@ -180,22 +210,54 @@ void drain(Decoder& decoder) {
   avcodec_flush_buffers(decoder.context);
 }
 
+long long frameDuration(const Parser& parser) {
+  const long clock = parser.settings.ulClockRate > 0 ? static_cast<long>(parser.settings.ulClockRate) : kClockRate;
+  const auto& rate = parser.format.frame_rate;
+  return rate.numerator > 0 && rate.denominator > 0 ? static_cast<long long>(rate.denominator) * clock / rate.numerator : clock / 30;
+}
+
+/**
+ * The time that a picture is shown with. Those that do not rise in the order of display are taken for decoding times and
+ * swapped, once that showed within the first sixteen pictures; a picture without a time gets the one that is expected
+ * (VulkanVideoDecoder.cpp, display_picture).
+ */
+long long timeOf(Parser& parser, int surface) {
+  Time& own = parser.times[surface];
+  if (own.valid && (parser.filter || parser.checks > 0)) {
+    int earliest = surface;
+    for (const int other : parser.inUse)
+      if (parser.times[other].valid && parser.times[other].pts < parser.times[earliest].pts) earliest = other;
+    if (earliest != surface) {
+      if (parser.checks > 0) parser.filter = true;
+      std::swap(parser.times[earliest].pts, own.pts);
+    }
+    if (parser.checks > 0) --parser.checks;
+  }
+  const long long pts = own.valid ? own.pts : parser.expected;
+  parser.expected = pts + frameDuration(parser);
+  return pts;
+}
+
 bool show(Parser& parser) {
+  static const bool lies = !setting("SAYS_PROGRESSIVE").empty();
   while (!parser.ready.empty()) {
     const Shown shown = parser.ready.front();
     parser.ready.pop_front();
-    parser.inUse.erase(shown.surface);
     CUVIDPARSERDISPINFO info{};
     info.picture_index = shown.surface;
-    info.progressive_frame = shown.progressive;
+    info.progressive_frame = shown.progressive || lies;
     info.top_field_first = shown.topFirst;
-    info.timestamp = parser.stamps[shown.surface];
+    info.timestamp = timeOf(parser, shown.surface);
+    parser.inUse.erase(shown.surface);
     if (parser.settings.pfnDisplayPicture && !parser.settings.pfnDisplayPicture(parser.settings.pUserData, &info)) return false;
   }
   return true;
 }
 
-/** A new size or depth: the pictures of the old one are shown first (nvcuvid.h, pfnSequenceCallback). */
+/**
+ * Anything new about the sequence, be it its size or its colours: the pictures of the old one are shown first (nvcuvid.h,
+ * pfnSequenceCallback; VulkanVideoDecoder.cpp, init_sequence).
+ */
 bool beginSequence(Parser& parser, const CUVIDEOFORMAT& format) {
   if (parser.decoder) {
     drain(*parser.decoder);
@@ -207,16 +269,28 @@ bool beginSequence(Parser& parser, const CUVIDEOFORMAT& format) {
   const int result = parser.settings.pfnSequenceCallback(parser.settings.pUserData, &told);
   if (result == 0) return false;
   parser.surfaces = result > 1 ? result : static_cast<int>(parser.settings.ulMaxNumDecodeSurfaces);
-  if (parser.surfaces < kNeededSurfaces) violation("the stream needs %d decode surfaces, %d were given", kNeededSurfaces, parser.surfaces);
+  const int needed = format.min_num_decode_surfaces;
+  if (parser.surfaces < needed) violation("the stream needs %d decode surfaces, %d were given", needed, parser.surfaces);
   parser.sequence = true;
   parser.next = 0;
-  parser.stamps.clear();
+  parser.times.clear();
   parser.inUse.clear();
   return true;
 }
 
+bool hasSets(const Parser& parser) { return parser.settings.CodecType == cudaVideoCodec_H264 || parser.settings.CodecType == cudaVideoCodec_HEVC; }
+
 bool unit(Parser& parser, const uint8_t* data, int size) {
+  static const std::string nothing = setting("DECODES_NOTHING");
+  if (!nothing.empty() && nothing == avcodec_get_name(idOf(parser.settings.CodecType))) return true;
   const AVCodecParserContext& found = *parser.splitter;
+  bool newSet = false;
+  if (hasSets(parser)) {
+    SequenceSet set = findSequenceSet(data, static_cast<size_t>(size), parser.settings.CodecType == cudaVideoCodec_HEVC);
+    newSet = !set.bytes.empty() && set.bytes != parser.set.bytes;
+    if (newSet) parser.set = std::move(set);
+    if (parser.set.bytes.empty()) return true;
+  }
   const bool vp = parser.settings.CodecType == cudaVideoCodec_VP8 || parser.settings.CodecType == cudaVideoCodec_VP9;
   // MPEG-4's parser leaves the size to the context.
   int width = found.width > 0 ? found.width : parser.context->width, height = found.height > 0 ? found.height : parser.context->height;
@@ -236,23 +310,25 @@ bool unit(Parser& parser, const uint8_t* data, int size) {
   format.frame_rate.numerator = static_cast<unsigned>(parser.context->framerate.num);
   format.frame_rate.denominator = static_cast<unsigned>(parser.context->framerate.den);
   format.progressive_sequence = found.field_order == AV_FIELD_PROGRESSIVE || found.field_order == AV_FIELD_UNKNOWN;
-  format.min_num_decode_surfaces = kNeededSurfaces;
+  format.min_num_decode_surfaces = static_cast<unsigned char>(hasSets(parser) ? parser.set.surfaces : kNeededSurfaces);
   format.coded_width = static_cast<unsigned>(codedWidth);
   format.coded_height = static_cast<unsigned>(codedHeight);
   format.display_area = {0, 0, width, height};
   const CUVIDEOFORMAT& known = parser.format;
-  const bool changed = known.coded_width != format.coded_width || known.coded_height != format.coded_height ||
+  const bool changed = newSet || known.coded_width != format.coded_width || known.coded_height != format.coded_height ||
                        known.display_area.right != format.display_area.right || known.display_area.bottom != format.display_area.bottom ||
                        known.bit_depth_luma_minus8 != format.bit_depth_luma_minus8;
   if (!parser.sequence || changed) {
-    if (!vp && !parser.sequence && !found.key_frame && found.pict_type != AV_PICTURE_TYPE_I && found.key_frame != -1) return true;
+    // Those with parameter sets begin at any picture behind one (VulkanH264Parser.cpp: "or first non-IDR picture after a sequence
+    // header").
+    if (!vp && !hasSets(parser) && !parser.sequence && !found.key_frame && found.pict_type != AV_PICTURE_TYPE_I && found.key_frame != -1) return true;
     if (!beginSequence(parser, format)) return false;
   }
   int index = parser.next;
   for (int i = 0; i < parser.surfaces && parser.inUse.count(index); ++i) index = (index + 1) % parser.surfaces;
   parser.next = (index + 1) % std::max(1, parser.surfaces);
   parser.inUse.insert(index);
-  parser.stamps[index] = found.pts == AV_NOPTS_VALUE ? 0 : found.pts;
+  parser.times[index] = {found.pts == AV_NOPTS_VALUE ? parser.expected : found.pts, found.pts != AV_NOPTS_VALUE};
 
   PictureData handed{&parser, data, static_cast<size_t>(size)};
   const PictureData* address = &handed;
@@ -285,7 +361,7 @@ struct Plane {
 };
 
 /** What the post-processing kernel of cuvidMapVideoFrame writes: cropped, scaled by repetition, one field doubled. */
-void postProcess(const CUVIDDECODECREATEINFO& settings, const AVFrame& frame, bool bob, bool topFirst, uint8_t* target, size_t pitch) {
+void postProcess(const CUVIDDECODECREATEINFO& settings, const AVFrame& frame, bool bob, bool upper, uint8_t* target, size_t pitch) {
   const int depth = depthOf(frame.format);
   const bool wideOut = settings.OutputFormat == cudaVideoSurfaceFormat_P016;
   const auto put = [&](uint8_t* row, int x, unsigned value) {
@@ -296,7 +372,7 @@ void postProcess(const CUVIDDECODECREATEINFO& settings, const AVFrame& frame, bo
   const int left = area.left, top = area.top;
   const int width = area.right > area.left ? area.right - area.left : frame.width, height = area.bottom > area.top ? area.bottom - area.top : frame.height;
   const auto targetWidth = static_cast<int>(settings.ulTargetWidth), targetHeight = static_cast<int>(settings.ulTargetHeight);
-  const auto line = [&](int y) { return bob ? (y & ~1) + (topFirst ? 0 : 1) : y; };
+  const auto line = [&](int y) { return bob ? (y & ~1) + (upper ? 0 : 1) : y; };
   const Plane luma{frame, 0, frame.width, frame.height, depth > 8};
   for (int y = 0; y < targetHeight; ++y)
     for (int x = 0; x < targetWidth; ++x)
@@ -318,7 +394,8 @@ CUresult cuvidGetDecoderCaps(CUVIDDECODECAPS* caps) {
   NEED_CONTEXT("cuvidGetDecoderCaps");
   const bool known = idOf(caps->eCodecType) != AV_CODEC_ID_NONE && setting("NO_DECODER").empty();
   caps->bIsSupported = known && caps->eChromaFormat == cudaVideoChromaFormat_420 &&
-                       (caps->nBitDepthMinus8 == 0 || (caps->eCodecType == cudaVideoCodec_HEVC && caps->nBitDepthMinus8 <= 2));
+                       (caps->nBitDepthMinus8 == 0 ||
+                        ((caps->eCodecType == cudaVideoCodec_HEVC || caps->eCodecType == cudaVideoCodec_AV1) && caps->nBitDepthMinus8 <= 2));
   caps->nNumNVDECs = 1;
   caps->nOutputFormatMask = 3;
   caps->nMaxWidth = caps->nMaxHeight = 8192;
@@ -338,7 +415,9 @@ CUresult cuvidCreateVideoParser(CUvideoparser* made, CUVIDPARSERPARAMS* settings
   parser->splitter = av_parser_init(id);
   if (!parser->splitter) return answer(kNotSupported);
   parser->context = avcodec_alloc_context3(avcodec_find_decoder(id));
-  if (settings->pExtVideoInfo && settings->pExtVideoInfo->format.seqhdr_data_length > 0) {
+  // NVIDIA's parsers of H.264 and HEVC never read it, and decoding begins with the sets that stand in the stream
+  // (meta-pytorch/torchcodec#1503: "only reliably starts decoding once it has parsed a sequence header out of the bitstream").
+  if (!hasSets(*parser) && settings->pExtVideoInfo && settings->pExtVideoInfo->format.seqhdr_data_length > 0) {
     // FFmpeg names the length of headers that do not fit.
     const auto size = static_cast<int>(std::min<size_t>(settings->pExtVideoInfo->format.seqhdr_data_length, sizeof settings->pExtVideoInfo->raw_seqhdr_data));
     // VP8, VP9: the decoder has no use for it; the others' parsers take it in as a first unit.
@@ -416,6 +495,7 @@ CUresult cuvidCreateDecoder(CUvideodecoder* made, CUVIDDECODECREATEINFO* setting
   decoder->settings = *settings;
   decoder->surfaces.resize(settings->ulNumDecodeSurfaces);
   live("video decoders", 1);
+  count("decoders made");
   *made = decoder.release();
   return CUDA_SUCCESS;
 }
@@ -431,6 +511,22 @@ CUresult cuvidDestroyDecoder(CUvideodecoder handle) {
   return answer(lost());
 }
 
+namespace {
+
+/** With BLOCK_MAPPED the chip does not write into a surface that is mapped (romerojosh/benzina#32); it waits. */
+void waitUntilUnmapped(Decoder& decoder, int index) {
+  static const bool blocks = !setting("BLOCK_MAPPED").empty();
+  if (!blocks) return;
+  constexpr auto kPatience = std::chrono::seconds(10);
+  std::unique_lock lock(decoder.mutex);
+  const auto free = [&] {
+    return std::none_of(decoder.mapped.begin(), decoder.mapped.end(), [&](const auto& mapped) { return mapped.second == index; });
+  };
+  if (!decoder.unmapped.wait_for(lock, kPatience, free)) violation("decoding waited for a frame that stays mapped: picture %d", index);
+}
+
+}  // namespace
+
 CUresult cuvidDecodePicture(CUvideodecoder handle, CUVIDPICPARAMS* picture) {
   NEED_CONTEXT("cuvidDecodePicture");
   auto& decoder = *static_cast<Decoder*>(handle);
@@ -441,6 +537,7 @@ CUresult cuvidDecodePicture(CUvideodecoder handle, CUVIDPICPARAMS* picture) {
     return answer(kInvalidValue);
   }
   beat();
+  waitUntilUnmapped(decoder, picture->CurrPicIdx);
   decoder.parser = handed->parser;
   handed->parser->decoder = &decoder;
   const Work counted;
@@ -468,6 +565,9 @@ CUresult cuvidGetDecodeStatus(CUvideodecoder handle, int index, CUVIDGETDECODEST
 
 CUresult cuvidMapVideoFrame64(CUvideodecoder handle, int index, unsigned long long* address, unsigned* pitch, CUVIDPROCPARAMS* processing) {
   NEED_CONTEXT("cuvidMapVideoFrame64");
+  // "cuvidMapVideoFrame() is a blocking call" (NVDEC Video Decoder API Programming Guide, 4.5).
+  static const auto wait = std::chrono::microseconds(number("MAP_US", 0));
+  if (wait.count() > 0) std::this_thread::sleep_for(wait);
   auto& decoder = *static_cast<Decoder*>(handle);
   const std::lock_guard lock(decoder.mutex);
   if (index < 0 || index >= static_cast<int>(decoder.surfaces.size()) || !decoder.surfaces[static_cast<size_t>(index)].frame->data[0]) {
@@ -487,10 +587,13 @@ CUresult cuvidMapVideoFrame64(CUvideodecoder handle, int index, unsigned long lo
   live("mapped frames", 1);
   const std::shared_ptr<AVFrame> frame(av_frame_clone(decoder.surfaces[static_cast<size_t>(index)].frame), [](AVFrame* gone) { av_frame_free(&gone); });
   const bool bob = settings.DeinterlaceMode != cudaVideoDeinterlaceMode_Weave && !processing->progressive_frame;
-  enqueue(processing->output_stream, [=, topFirst = processing->top_field_first != 0, target = *address, row = *pitch] {
+  // Of the two moments of an interlaced picture, the one that is asked for.
+  const bool upper = (processing->top_field_first != 0) != (processing->second_field != 0);
+  enqueue(processing->output_stream, [=, target = *address, row = *pitch] {
     if (lost()) return;
-    if (!inDevice(target, row)) violation("a frame was unmapped before it was written");
-    else postProcess(settings, *frame, bob, topFirst, reinterpret_cast<uint8_t*>(target), row);
+    uint8_t* into = memory(target, row * rows * 3 / 2);
+    if (!into) violation("a frame was unmapped before it was written");
+    else postProcess(settings, *frame, bob, upper, into, row);
   });
   return CUDA_SUCCESS;
 }
@@ -505,6 +608,7 @@ CUresult cuvidUnmapVideoFrame64(CUvideodecoder handle, unsigned long long addres
     return answer(kInvalidValue);
   }
   decoder.mapped.erase(found);
+  decoder.unmapped.notify_all();
   release(address, "cuvid");
   live("mapped frames", -1);
   return answer(lost());

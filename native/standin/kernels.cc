@@ -14,33 +14,41 @@ using sortie::nvidia::FilterPass;
 using sortie::nvidia::ToneMapPass;
 using sortie::nvidia::Turn;
 
-void readable(const void* at, size_t bytes, const char* what) {
-  if (!inDevice(reinterpret_cast<uint64_t>(at), bytes)) violation("a kernel's %s lies outside device memory, or was given back before it ran", what);
-}
 size_t rows(int pitch, int height, int rowBytes) { return static_cast<size_t>(pitch) * static_cast<size_t>(height - 1) + static_cast<size_t>(rowBytes); }
 
-void check(const FilterPass& pass) {
-  readable(pass.source, rows(pass.sourcePitch, pass.sourceHeight, pass.sourceWidth), "source");
-  readable(pass.target, rows(pass.targetPitch, pass.targetHeight, pass.targetWidth), "target");
-  readable(pass.weights, static_cast<size_t>(pass.taps) * 2, "table of weights");
-  readable(pass.offsets, 4, "table of offsets");
+/** Turns an address of the device into where the CPU build finds it. False, and a violation, when it cannot. */
+template <typename Pointer>
+bool reach(Pointer& at, size_t bytes, const char* what) {
+  uint8_t* host = memory(reinterpret_cast<uint64_t>(at), bytes);
+  if (!host) violation("a kernel's %s lies outside device memory, or was given back before it ran", what);
+  at = reinterpret_cast<Pointer>(host);
+  return host != nullptr;
 }
-void check(const Turn& job) {
-  readable(job.source, static_cast<size_t>(job.sourcePitch), "source");
-  readable(job.target, rows(job.targetPitch, job.targetHeight, job.targetWidth), "target");
+
+bool reachAll(FilterPass& pass) {
+  return reach(pass.source, rows(pass.sourcePitch, pass.sourceHeight, pass.sourceWidth), "source") &&
+         reach(pass.target, rows(pass.targetPitch, pass.targetHeight, pass.targetWidth), "target") &&
+         reach(pass.weights, static_cast<size_t>(pass.taps) * 2, "table of weights") && reach(pass.offsets, 4, "table of offsets");
 }
-void check(const ToneMapPass& pass) {
-  readable(pass.luma, rows(pass.sourcePitch, pass.height, 2 * pass.width), "source");
-  readable(pass.targetLuma, rows(pass.targetPitch, pass.height, pass.width), "target");
+bool reachAll(Turn& job) {
+  return reach(job.source, static_cast<size_t>(job.sourcePitch), "source") &&
+         reach(job.target, rows(job.targetPitch, job.targetHeight, job.targetWidth), "target");
+}
+
+bool reachAll(ToneMapPass& pass) {
+  return reach(pass.luma, rows(pass.sourcePitch, pass.height, 2 * pass.width), "source") &&
+         reach(pass.chroma, rows(pass.sourcePitch, pass.height / 2, 2 * pass.width), "source") &&
+         reach(pass.targetLuma, rows(pass.targetPitch, pass.height, pass.width), "target") &&
+         reach(pass.targetChroma, rows(pass.targetPitch, pass.height / 2, pass.width), "target") &&
+         reach(pass.lumaTable, sizeof *pass.lumaTable, "table") && reach(pass.chromaTable, sizeof *pass.chromaTable, "table");
 }
 
 template <typename Parameters, void (*kernel)(Parameters)>
 std::function<void()> launch(int width, int height, void* given) {
   Parameters parameters;
   std::memcpy(&parameters, given, sizeof parameters);
-  return [=] {
-    if (lost()) return;
-    check(parameters);
+  return [=]() mutable {
+    if (lost() || !reachAll(parameters)) return;
     for (int y = 0; y < height; ++y)
       for (int x = 0; x < width; ++x) {
         sortie::nvidia::place = {x, y};

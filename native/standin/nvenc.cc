@@ -1,19 +1,26 @@
 // libnvidia-encode.so.1, API 11.1: sessions with the real contract (order of calls, version words, which pictures come out
 // when), coding without loss. Rules follow nvEncodeAPI.h and what FFmpeg's nvenc.c and GStreamer's nvcodec rely on.
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdarg>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 #include <deque>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 
 #include "coder.h"
 #include "standin.h"
+#include "stream.h"
 
 #include "../src/nvidia/sdk/nvEncodeAPI.h"
 
@@ -22,12 +29,13 @@ namespace {
 using namespace standin;
 
 struct Resource {
+  /** On the device; of a buffer of NVENC's own, where the host finds it. */
   void* address;
   unsigned width, height, pitch;
   NV_ENC_BUFFER_FORMAT format;
   bool mapped = false;
   bool locked = false;
-  int inFlight = 0;
+  std::atomic<int> inFlight{0};
   Bytes own;  // of buffers that nvEncCreateInputBuffer made
 };
 
@@ -41,16 +49,23 @@ struct Output {
   uint64_t timestamp = 0, duration = 0;
   NV_ENC_PIC_TYPE type = NV_ENC_PIC_TYPE_UNKNOWN;
   uint32_t index = 0;
+  Resource* input = nullptr;  // of the picture whose bits these are
 };
 
-/** A submitted picture; its samples are read on the input stream. */
+/**
+ * A submitted picture. Its samples are read after what its input stream held when it came: with lookahead when it is coded ("input
+ * frames must remain available to the encoder until encode completion", nvEncodeAPI.h), else into a copy ("will make a copy of
+ * the input buffers to its internal buffers for re-ordering").
+ */
 struct Input {
   Resource* resource;
   uint64_t timestamp, duration;
   uint32_t flags;
   uint64_t order;
   Type type = Type::kP;
-  std::shared_ptr<Bytes> samples;
+  std::shared_ptr<Event> written;
+  uint64_t mark = 0;
+  std::shared_ptr<Bytes> copy;
 };
 
 struct Session {
@@ -75,12 +90,35 @@ struct Session {
   unsigned frameNumber = 0, idrs = 0;
   uint64_t idrOrder = 0;
   uint32_t index = 0;
-  int pending = 0;  // coding tasks on the stream
+  int pending = 0;  // pictures that the engine has yet to code
+  /** Pictures that were submitted and whose bits nobody has fetched yet, by the number of their input. */
+  std::map<Resource*, int> unfetched;
+  int place = -1;  // in the system's sessions
   std::string error;
+  /** Codes one picture after the other, beside all streams. */
+  Stream engine{false};
 };
 
-std::atomic<int> sessions{0};
 std::atomic<int> opened{0};
+
+/**
+ * One of the places that the limit leaves, for all processes that use this stand-in: a name that only one socket of the system
+ * can have, and that goes with its process. -1 when all are taken.
+ */
+int takePlace() {
+  static const long most = number("SESSIONS", 1000);
+  static const std::string system = std::to_string(std::hash<std::string>{}(folder()));
+  const int place = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  for (long i = 0; i < most; ++i) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const int length = std::snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "standin-nvenc-%s-%ld", system.c_str(), i);
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + static_cast<size_t>(length));
+    if (::bind(place, reinterpret_cast<const sockaddr*>(&address), size) == 0) return place;
+  }
+  if (place >= 0) ::close(place);
+  return -1;
+}
 
 __attribute__((format(printf, 3, 4))) NVENCSTATUS fail(Session* session, NVENCSTATUS status, const char* format, ...) {
   char text[256];
@@ -135,25 +173,26 @@ Form formOf(const Session& session) {
 
 unsigned sampleBytes(NV_ENC_BUFFER_FORMAT format) { return format == NV_ENC_BUFFER_FORMAT_YUV420_10BIT ? 2 : 1; }
 
-/** The samples as they lie when the stream gets there: NV12 or P010, chroma below luma. */
+/** The samples as they lie now: NV12 or P010, chroma below luma. */
 void snapshot(Resource& resource, Bytes& into) {
   const size_t bytes = static_cast<size_t>(resource.pitch) * (resource.height + (resource.height + 1) / 2);
   if (lost()) {
     into.resize(bytes);
     return;
   }
-  if (resource.own.empty() && !inDevice(reinterpret_cast<uint64_t>(resource.address), bytes - resource.pitch)) {
+  const uint8_t* from = resource.own.empty() ? memory(reinterpret_cast<uint64_t>(resource.address), bytes - resource.pitch) : resource.own.data();
+  if (!from) {
     violation("NVENC: the input's memory was freed before it was read");
+    into.resize(bytes);
     return;
   }
-  const auto* from = static_cast<const uint8_t*>(resource.address);
   into.assign(from, from + bytes - resource.pitch);
   into.resize(bytes);
   const size_t last = bytes - resource.pitch;  // of the last row only what belongs to the picture
   std::memcpy(into.data() + last, from + last, (resource.width + 1) / 2 * 2 * sampleBytes(resource.format));
 }
 
-/** Gives the next waiting buffer the bits of a picture, on the stream. */
+/** Gives the next waiting buffer the bits of a picture, when the engine gets there. */
 void send(Session& session, const Input& input) {
   if (session.waiting.empty()) {
     fail(&session, NV_ENC_ERR_GENERIC, "more pictures than output buffers");
@@ -165,7 +204,9 @@ void send(Session& session, const Input& input) {
   const auto& hevc = session.config.encodeCodecConfig.hevcConfig;
   const bool idr = input.type == Type::kIdr;
   const bool repeat = session.hevc ? hevc.repeatSPSPPS : avc.repeatSPSPPS, delimiter = session.hevc ? hevc.outputAUD : avc.outputAUD;
-  const bool headers = (idr && (!session.started || repeat)) || (input.flags & NV_ENC_PIC_FLAG_OUTPUT_SPSPPS);
+  // nvEncodeAPI.h, disableSPSPPS: without it they stand in the first IDR picture, whatever repeatSPSPPS says.
+  const bool disabled = session.hevc ? hevc.disableSPSPPS : avc.disableSPSPPS;
+  const bool headers = (idr && !disabled && (!session.started || repeat)) || (input.flags & NV_ENC_PIC_FLAG_OUTPUT_SPSPPS);
   if (idr) {
     session.frameNumber = 0;
     session.idrOrder = input.order;
@@ -179,22 +220,25 @@ void send(Session& session, const Input& input) {
   output->duration = input.duration;
   output->type = idr ? NV_ENC_PIC_TYPE_IDR : input.type == Type::kP ? NV_ENC_PIC_TYPE_P : NV_ENC_PIC_TYPE_B;
   output->index = session.index++;
+  output->input = input.resource;
   ++session.pending;
-  enqueue(session.streamed ? session.stream : nullptr,
-          [&session, output, picture, form = formOf(session), samples = input.samples, resource = input.resource, height = input.resource->height, headers, delimiter]() mutable {
-            picture.luma = samples->data();
-            picture.chroma = samples->data() + picture.pitch * height;
-            Bytes data;
-            (session.hevc ? codeHevc : codeAvc)(form, picture, delimiter, headers, data);
-            // With no stream of its own the call comes from inside the API, which holds the lock.
-            std::unique_lock own(session.mutex, std::defer_lock);
-            if (session.streamed) own.lock();
-            output->data = std::move(data);
-            output->ready = true;
-            --resource->inFlight;
-            --session.pending;
-            session.coded.notify_all();
-          });
+  session.engine.enqueue([&session, output, picture, form = formOf(session), input = Input(input), height = input.resource->height, headers, delimiter]() mutable {
+    input.written->wait(input.mark);
+    Bytes data;
+    if (!input.copy) {
+      input.copy = std::make_shared<Bytes>();
+      snapshot(*input.resource, *input.copy);
+      --input.resource->inFlight;
+    }
+    picture.luma = input.copy->data();
+    picture.chroma = input.copy->data() + picture.pitch * height;
+    (session.hevc ? codeHevc : codeAvc)(form, picture, delimiter, headers, data);
+    const std::lock_guard own(session.mutex);
+    output->data = std::move(data);
+    output->ready = true;
+    --session.pending;
+    session.coded.notify_all();
+  });
   ++session.sent;
   count("pictures encoded");
 }
@@ -247,11 +291,15 @@ NVENCSTATUS NVENCAPI open(NV_ENC_OPEN_ENCODE_SESSION_EX_PARAMS* given, void** en
   if (given->apiVersion != NVENCAPI_VERSION) return fail(session, NV_ENC_ERR_INVALID_VERSION, "apiVersion %08x", given->apiVersion);
   if (given->deviceType != NV_ENC_DEVICE_TYPE_CUDA || !given->device) return fail(session, NV_ENC_ERR_INVALID_DEVICE, "no CUDA context");
   if (!setting("NO_ENCODER").empty()) return NV_ENC_ERR_UNSUPPORTED_DEVICE;
-  if (sessions >= number("SESSIONS", 1000)) return NV_ENC_ERR_OUT_OF_MEMORY;
-  if (++opened == number("REFUSE_OPEN", -1)) return NV_ENC_ERR_OUT_OF_MEMORY;
-  ++sessions;
+  // Drivers of before 2024 say "out of memory" (10), later ones "incompatible client key" (21): obsproject/obs-studio#11259.
+  const auto refusal = static_cast<NVENCSTATUS>(number("SESSIONS_CODE", NV_ENC_ERR_INCOMPATIBLE_CLIENT_KEY));
+  if (++opened == number("REFUSE_OPEN", -1)) return refusal;
+  const int place = takePlace();
+  if (place < 0) return refusal;
   live("encode sessions", 1);
-  *encoder = new Session;
+  auto* opening = new Session;
+  opening->place = place;
+  *encoder = opening;
   return NV_ENC_SUCCESS;
 }
 NVENCSTATUS NVENCAPI codecCount(void* handle, uint32_t* amount) {
@@ -525,8 +573,10 @@ NVENCSTATUS NVENCAPI unmapInput(void* handle, NV_ENC_INPUT_PTR mapped) {
   SESSION(handle);
   Resource* resource = find(session, mapped);
   if (!resource || !resource->mapped || !resource->own.empty()) return fail(session, NV_ENC_ERR_RESOURCE_NOT_MAPPED, "unmaps what is not mapped");
-  if (std::any_of(session->inputs.begin(), session->inputs.end(), [&](const Input& input) { return input.resource == resource; }))
+  if (std::any_of(session->inputs.begin(), session->inputs.end(), [&](const Input& input) { return input.resource == resource && !input.copy; }))
     fail(session, NV_ENC_SUCCESS, "unmaps an input before its picture is encoded");
+  // "Must unmap the buffer after NvEncLockBitstream returns for encode work submitted using" it: FFmpeg does not keep to it.
+  if (session->unfetched[resource] > 0) count("inputs unmapped before their pictures came out");
   resource->mapped = false;
   live("mapped inputs", -1);
   return NV_ENC_SUCCESS;
@@ -568,11 +618,21 @@ NVENCSTATUS NVENCAPI encode(void* handle, NV_ENC_PIC_PARAMS* given) {
   output->sequence = session->submitted++;
   session->waiting.push_back(output);
   ++resource->inFlight;
-  auto samples = std::make_shared<Bytes>();
-  session->inputs.push_back({resource, given->inputTimeStamp, given->inputDuration, given->encodePicFlags, output->sequence, Type::kP, samples});
+  ++session->unfetched[resource];
+  Input input{resource, given->inputTimeStamp, given->inputDuration, given->encodePicFlags, output->sequence};
+  // What writes the samples may still be at work on the input stream (nvEncSetIOCudaStreams).
+  input.written = std::make_shared<Event>();
+  input.mark = input.written->record();
+  if (!session->config.rcParams.enableLookahead) input.copy = std::make_shared<Bytes>();
+  enqueue(session->streamed ? session->stream : nullptr, [resource, copy = input.copy, written = input.written, mark = input.mark] {
+    if (copy) {
+      snapshot(*resource, *copy);
+      --resource->inFlight;
+    }
+    written->done(mark);
+  });
+  session->inputs.push_back(std::move(input));
   session->ended = false;
-  // The samples are read when the stream gets there: what writes them may still be at work (nvEncSetIOCudaStreams).
-  enqueue(session->streamed ? session->stream : nullptr, [resource, samples] { snapshot(*resource, *samples); });
   return decide(*session, false) ? NV_ENC_SUCCESS : NV_ENC_ERR_NEED_MORE_INPUT;
 }
 NVENCSTATUS NVENCAPI lockBitstream(void* handle, NV_ENC_LOCK_BITSTREAM* given) {
@@ -591,6 +651,7 @@ NVENCSTATUS NVENCAPI lockBitstream(void* handle, NV_ENC_LOCK_BITSTREAM* given) {
   live("locked bitstreams", 1);
   given->bitstreamBufferPtr = output->data.data();
   given->bitstreamSizeInBytes = static_cast<uint32_t>(output->data.size());
+  --session->unfetched[output->input];
   given->outputTimeStamp = output->timestamp;
   given->outputDuration = output->duration;
   given->pictureType = output->type;
@@ -632,8 +693,8 @@ NVENCSTATUS NVENCAPI destroy(void* handle) {
     }
     gone->magic = 0;
   }
+  ::close(gone->place);
   delete gone;
-  --sessions;
   live("encode sessions", -1);
   return NV_ENC_SUCCESS;
 }

@@ -21,6 +21,8 @@ void count(const char* what, long amount = 1);
  * or from the environment as STANDIN_KEY. Empty when it is not set.
  */
 std::string setting(const char* key);
+/** Where these libraries lie, with a slash at its end: one system for all processes that use them. */
+const std::string& folder();
 long number(const char* key, long otherwise);
 
 /** The time that the device would have spent, not its user: CPU time of this thread until the scope's end is counted. */
@@ -42,14 +44,26 @@ void lose(int error);
 /** Counts pictures decoded or encoded; loses the device, or hangs for good, at the one that the settings name. */
 void beat();
 
-/** Device memory, which is the host's; filled with a pattern, and again when it is freed. */
+/**
+ * Device memory. Its addresses are not readable by the host, as those of a card; what lies there is reached by `memory`
+ * alone. Filled with a pattern, and again when it is freed.
+ */
 uint64_t allocate(size_t bytes, const char* owner);
 bool release(uint64_t address, const char* owner);
-/** Whether all of it lies in one living allocation. */
-bool inDevice(uint64_t address, size_t bytes);
+/** Where the host has what lies at the address; null unless all of it lies in one living allocation. */
+uint8_t* memory(uint64_t address, size_t bytes);
+inline bool inDevice(uint64_t address, size_t bytes) { return memory(address, bytes) != nullptr; }
 size_t allocated();
 
-/** Runs work in the order of the stream, later. On the default stream (null): at once, after all blocking streams. */
+/**
+ * Runs work in the order of the stream, later. On the default stream (null): at once, after what is still on its way there
+ * and after all blocking streams.
+ */
 void enqueue(CUstream stream, std::function<void()> work);
+/**
+ * Runs work on the default stream some time after the call has returned: a copy from pageable memory is staged first, and its
+ * last part may land later (CUDA Driver API, "API synchronization behavior"). Streams that do not block do not wait for it.
+ */
+void enqueueLate(std::function<void()> work);
 
 }  // namespace standin

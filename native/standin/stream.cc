@@ -75,6 +75,21 @@ void Stream::synchronize() {
   changed_.wait(lock, [this] { return work_.empty() && !busy_; });
 }
 
+namespace {
+
+/** The default stream's late work: it has a thread like any stream, and no stream that does not block waits for it. */
+Stream& late() {
+  static Stream stream(false);
+  return stream;
+}
+std::atomic<bool> anyLate{false};
+
+}  // namespace
+
+void waitForDefaultStream() {
+  if (anyLate) late().synchronize();
+}
+
 void waitForBlockingStreams() {
   const std::lock_guard lock(streamsMutex);
   for (Stream* stream : streams())
@@ -83,12 +98,26 @@ void waitForBlockingStreams() {
 
 void enqueue(CUstream stream, std::function<void()> work) {
   if (stream) {
-    reinterpret_cast<Stream*>(stream)->enqueue(std::move(work));
+    auto* own = reinterpret_cast<Stream*>(stream);
+    if (own->blocking()) waitForDefaultStream();
+    own->enqueue(std::move(work));
     return;
   }
+  waitForDefaultStream();
   waitForBlockingStreams();
   const Work counted;
   work();
+}
+
+void enqueueLate(std::function<void()> work) {
+  static const auto delay = std::chrono::microseconds(number("LATE_US", 5000));
+  waitForBlockingStreams();
+  Stream& stream = late();
+  anyLate = true;
+  stream.enqueue([work = std::move(work)] {
+    std::this_thread::sleep_for(delay);
+    work();
+  });
 }
 
 uint64_t Event::record() {

@@ -33,6 +33,8 @@ class Stream {
 
 /** Waits for the blocking streams, as work on the default stream does (CUDA Driver API, "legacy default stream"). */
 void waitForBlockingStreams();
+/** Waits for what is still on its way on the default stream itself. */
+void waitForDefaultStream();
 
 class Event {
  public:

@@ -67,6 +67,49 @@ test('limits and failures', () => {
   if (told.files) assert.is(confine('--read', '/no/such/path', '--', 'true').status, 125);
 });
 
+test('with --gpu: one kind of socket to listen on and the names of its own threads, and nothing else more', () => {
+  const script = `
+import os, socket, threading
+def tried(name, act):
+    try:
+        act()
+        print(name, 'done')
+    except OSError as error:
+        print(name, error.errno)
+listener = None
+def listen():
+    global listener
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(chr(0) + 'cuda-uvmfd-test-' + str(os.getpid()))
+    listener.listen(1)
+tried('listen', listen)
+tried('connect', lambda: listener.connect(chr(0) + 'somebody'))
+tried('path', lambda: socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).bind('/tmp/sortie-confine-test.sock'))
+tried('stream', lambda: socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+tried('datagram', lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+tried('inet', lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+tried('inet6', lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
+tried('netlink', lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))
+def name():
+    held = threading.Event()
+    other = threading.Thread(target=held.wait)
+    other.start()
+    try:
+        open(f'/proc/self/task/{other.native_id}/comm', 'r+').write('cuda-test')
+    finally:
+        held.set()
+tried('name', name)
+tried('parent', lambda: open(f'/proc/{os.getppid()}/comm'))
+tried('passwords', lambda: open('/etc/passwd'))
+`;
+  const outcome = (...options: string[]): string[] =>
+    confine(...options, '--', 'python3', '-I', '-c', script).stdout.trim().split('\n'); // prettier-ignore
+  const refused = ['connect 13', 'path 13', 'stream 13', 'datagram 13', 'inet 13', 'inet6 13', 'netlink 13'];
+  const files = told.files ? ['parent 13', 'passwords 13'] : ['parent done', 'passwords done'];
+  assert.equal(outcome('--gpu'), ['listen done', ...refused, 'name done', ...files]);
+  assert.is(outcome()[0], 'listen 13');
+});
+
 test('processes: none besides, but for drivers of GPUs; threads as many as wanted', () => {
   const fork = ['sh', '-c', '/bin/true; echo on'];
   assert.is(confine('--', ...fork).stdout, '');

@@ -82,6 +82,7 @@ export function planFor(input: string, changes: Partial<EnginePlan> = {}): Engin
     deinterlace: false,
     frameRateNum: known ? (rate[0] ?? 25) : 25,
     frameRateDen: known ? (rate[1] ?? 1) : 1,
+    steadyRate: known && video?.avg_frame_rate === video?.r_frame_rate,
     gopSeconds: 2,
     segmentSeconds: 4,
     rungs: [rung('sd', 160, 90)],

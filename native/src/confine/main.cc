@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -102,9 +103,9 @@ constexpr const char* kSystem[] = {
     "/sys/devices/system/cpu", "/sys/fs/cgroup",
 };
 // What NVIDIA's driver opens besides: its devices, and what it asks the kernel about itself and the bus.
-constexpr const char* kGpuDevices[] = {"/dev/nvidia*", "/dev/nvidia-caps/*", "/dev/dri/render*"};
+constexpr const char* kGpuDevices[] = {"/dev/nvidia*", "/dev/nvidia-caps/*", "/dev/dri/render*", "/dev/shm/cuda.*"};
 constexpr const char* kGpuFiles[] = {
-    "/proc/driver/nvidia", "/proc/devices", "/proc/modules", "/proc/sys/vm", "/proc/sys/kernel", "/sys/bus/pci", "/sys/devices",
+    "/proc/driver/nvidia", "/proc/driver/nvidia-uvm", "/proc/devices", "/proc/modules", "/proc/sys/vm", "/proc/sys/kernel", "/sys/bus/pci", "/sys/devices",
     "/sys/module/nvidia", "/sys/module/nvidia_uvm", "/etc/nvidia", "/run/nvidia", "/etc/alternatives",
 };
 constexpr const char* kDevices[] = {"/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"};
@@ -141,6 +142,9 @@ int restrictFiles(const Options& options) {
   for (const char* path : kDevices) allow(ruleset, attributes.files, path, kReadFile | kWriteFile);
   if (options.gpu) {
     for (const char* path : kGpuFiles) allow(ruleset, attributes.files, path, kReading);
+    // Drivers from 570 on name their threads through /proc/self/task/<tid>/comm, and do not start where they cannot
+    // (nolabs-ai/nono#673). What else lies there is the process's own.
+    allow(ruleset, attributes.files, "/proc/self/task", kReading | kWriteFile | kTruncate);
     for (const char* pattern : kGpuDevices) {
       glob_t found{};
       if (::glob(pattern, 0, nullptr, &found) == 0)
@@ -160,7 +164,10 @@ int restrictFiles(const Options& options) {
 
 // ---------------------------------------------------------------------------------------------- seccomp
 
-// No way to the network: only pairs of sockets and those that were inherited (Node's IPC channel) remain.
+// No way to the network: only pairs of sockets and those that were inherited (Node's IPC channel) remain. With --gpu besides
+// the one that libcuda listens on (snapd's interface "opengl": unix (bind,listen) type=seqpacket addr="@cuda-uvmfd-*"). Nobody
+// can be reached through it: a SEQPACKET socket sends nothing before it is connected, and Landlock refuses names in the file
+// system to bind(2).
 constexpr int kNetwork[] = {SYS_socket, SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4};
 
 // What no decoder needs and what kernels were broken by.
@@ -186,8 +193,8 @@ constexpr uint32_t kTypeIntoTerminal = 0x5412;  // TIOCSTI
 
 class Filter {
  public:
-  /** `processes`: whether the command may start others. */
-  explicit Filter(bool processes) {
+  /** `gpu`: the command may start others, and may listen on a socket of its own. */
+  explicit Filter(bool gpu) {
     add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch));
     jump(BPF_JEQ, SORTIE_AUDIT_ARCH, 1, 0);
     add(BPF_RET, SECCOMP_RET_KILL_PROCESS);
@@ -196,12 +203,14 @@ class Filter {
     jump(BPF_JGE, 0x40000000, 0, 1);  // the x32 numbers would go round the list
     add(BPF_RET, SECCOMP_RET_ERRNO | ENOSYS);
 #endif
-    for (const int number : kNetwork) refuse(number, EACCES);
+    if (gpu) allowListener();
+    for (const int number : kNetwork)
+      if (!gpu || number == SYS_connect) refuse(number, EACCES);
     for (const int number : kForbidden) refuse(number, EPERM);
     // Its flags lie behind a pointer, out of a filter's sight; the C library then takes clone (as container runtimes do).
     refuse(kClone3, ENOSYS);
-    refuseClone(processes);
-    if (!processes) {
+    refuseClone(gpu);
+    if (!gpu) {
 #if defined(__x86_64__)
       refuse(SYS_fork, EPERM);
       refuse(SYS_vfork, EPERM);
@@ -224,6 +233,18 @@ class Filter {
   void refuse(int number, int error) {
     jump(BPF_JEQ, static_cast<uint32_t>(number), 0, 1);
     add(BPF_RET, SECCOMP_RET_ERRNO | static_cast<uint32_t>(error));
+  }
+  /** socket(AF_UNIX, SOCK_SEQPACKET | flags); every other call of socket is refused. */
+  void allowListener() {
+    constexpr uint32_t kTypeMask = 0xf;  // SOCK_TYPE_MASK of the kernel
+    jump(BPF_JEQ, static_cast<uint32_t>(SYS_socket), 0, 7);
+    add(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(offsetof(seccomp_data, args)));
+    jump(BPF_JEQ, AF_UNIX, 0, 4);
+    add(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(offsetof(seccomp_data, args) + 8));
+    add(BPF_ALU | BPF_AND | BPF_K, kTypeMask);
+    jump(BPF_JEQ, SOCK_SEQPACKET, 0, 1);
+    add(BPF_RET, SECCOMP_RET_ALLOW);
+    add(BPF_RET, SECCOMP_RET_ERRNO | EACCES);
   }
   /** Threads are allowed, new namespaces never, new processes only where the command may start others. */
   void refuseClone(bool processes) {

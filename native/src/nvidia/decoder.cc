@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <tuple>
 
 namespace sortie::nvidia {
 
@@ -16,6 +17,9 @@ constexpr unsigned long kOutputSurfaces = 8;
 constexpr size_t kMostHeader = 1024;  // CUVIDEOFORMATEX::raw_seqhdr_data
 constexpr size_t kMostStamps = 256;
 constexpr int kStatusError = 8, kStatusConcealed = 9;  // cuvidDecodeStatus
+constexpr AVRational kParserClock{1, 10'000'000};      // "Presentation time stamp (10MHz clock)", nvcuvid.h
+// Shares of the packets: beyond these libavcodec is asked what it makes of the stream.
+constexpr double kMostDamaged = 0.05, kLeastShown = 0.9;
 
 const char* filterFor(AVCodecID id) {
   switch (id) {
@@ -24,6 +28,13 @@ const char* filterFor(AVCodecID id) {
     case AV_CODEC_ID_MPEG4: return "mpeg4_unpack_bframes";  // as FFmpeg's cuviddec.c
     default: return nullptr;
   }
+}
+
+/** Codecs whose parameter sets the parser takes from the stream only. */
+bool hasParameterSets(cudaVideoCodec codec) { return codec == cudaVideoCodec_H264 || codec == cudaVideoCodec_HEVC; }
+
+bool saysInterlaced(const AVCodecParameters& stream) {
+  return stream.field_order != AV_FIELD_UNKNOWN && stream.field_order != AV_FIELD_PROGRESSIVE;
 }
 
 /** Depth of 4:2:0 pictures; 0 for any other form. */
@@ -125,6 +136,7 @@ NvidiaDecoder::NvidiaDecoder(DevicePtr device, const EnginePlan& plan, const AVS
     : device_(std::move(device)),
       plan_(plan),
       stream_(*stream.codecpar),
+      timeBase_(stream.time_base),
       stopped_(std::move(stopped)),
       codec_(supportedCodec(*device_, stream_)),
       output_(device_),
@@ -150,8 +162,10 @@ NvidiaDecoder::NvidiaDecoder(DevicePtr device, const EnginePlan& plan, const AVS
     header += 4;
     headerSize -= 4;
   }
+  // Parameter sets in the parser's settings are not read reliably (FFmpeg's cuviddec.c and torchcodec#1503 send them as data,
+  // too). Also before streams that repeat them: those that begin at a recovery point would lose pictures otherwise.
+  if (hasParameterSets(codec_) && headerSize > 0) header_.assign(header, header + headerSize);
   CUVIDEOFORMATEX extra{};
-  // Also before streams that repeat them: those that begin at a recovery point would lose pictures otherwise.
   headerSize = std::min(headerSize, kMostHeader);
   extra.format.seqhdr_data_length = static_cast<unsigned>(headerSize);
   std::copy_n(header, headerSize, extra.raw_seqhdr_data);
@@ -223,6 +237,16 @@ int NvidiaDecoder::beginSequence(const CUVIDEOFORMAT& format) {
   const auto& area = format.display_area;
   const int width = area.right - area.left, height = area.bottom - area.top;
   const int surfaces = std::clamp(static_cast<int>(format.min_num_decode_surfaces) + kExtraSurfaces, 1, kMostSurfaces);
+  // The parser calls for any change of the sequence, be it of its colours or its bit rate; only some need another decoder.
+  const auto shape = [](const CUVIDEOFORMAT& of) {
+    return std::make_tuple(of.codec, of.coded_width, of.coded_height, of.display_area.left, of.display_area.top, of.display_area.right,
+                           of.display_area.bottom, of.bit_depth_luma_minus8, of.chroma_format, of.progressive_sequence, of.min_num_decode_surfaces);
+  };
+  if (session_ && shape(format) == shape(format_)) {
+    format_ = format;
+    colour_ = colourOf(format);
+    return surfaces;
+  }
   // The frames of the old size that are still read keep their decoder alive.
   session_.reset();
   format_ = format;
@@ -256,17 +280,31 @@ int NvidiaDecoder::beginSequence(const CUVIDEOFORMAT& format) {
   return surfaces;
 }
 
-void NvidiaDecoder::show(const CUVIDPARSERDISPINFO& picture) {
-  Stamp stamp{AV_NOPTS_VALUE, 0, false};
+NvidiaDecoder::Stamp NvidiaDecoder::stampOf(const CUVIDPARSERDISPINFO& picture) {
   if (const auto found = stamps_.find(picture.timestamp); found != stamps_.end()) {
-    stamp = found->second;
+    const Stamp stamp = found->second;
     stamps_.erase(found);
+    return stamp;
   }
+  // A packet without a time among packets with times: the parser reckons from the one before. Where no packet has one, its
+  // guess is worth less than the frame rate of the whole stream.
+  const int64_t pts = timed_ > 0 ? av_rescale_q(picture.timestamp, kParserClock, timeBase_) : AV_NOPTS_VALUE;
+  return {pts, 0, false};
+}
+
+/** "For some reason, dispinfo->progressive_frame is sometimes wrong" (FFmpeg's cuviddec.c): not where the stream says otherwise. */
+bool NvidiaDecoder::isProgressive(const CUVIDPARSERDISPINFO& picture) const {
+  return format_.progressive_sequence || (picture.progressive_frame && !saysInterlaced(stream_));
+}
+
+void NvidiaDecoder::show(const CUVIDPARSERDISPINFO& picture) {
+  ++shown_;
+  const Stamp stamp = stampOf(picture);
   if (stamp.hidden || stopped_() || !session_->waitForRoom(stopped_)) return;
   CUVIDPROCPARAMS processing{};
-  processing.progressive_frame = picture.progressive_frame;
+  processing.progressive_frame = isProgressive(picture);
   processing.top_field_first = picture.top_field_first;
-  processing.second_field = picture.repeat_first_field + 1;
+  processing.second_field = 0;  // the moment of the first field, whose time the picture has (as FFmpeg's cuviddec.c)
   processing.unpaired_field = picture.repeat_first_field < 0;
   processing.output_stream = output_.get();
   unsigned long long frame = 0;
@@ -287,9 +325,9 @@ void NvidiaDecoder::show(const CUVIDPARSERDISPINFO& picture) {
     // Only for H.264, HEVC and JPEG; others answer "not supported".
     if (device_->driver.cuvidGetDecodeStatus(session_->get(), picture.picture_index, &status) == CUDA_SUCCESS) {
       const int told = static_cast<int>(status.decodeStatus);
-      if (told == kStatusError || told == kStatusConcealed) ++errors_;
       // Before the first sound picture there is only grey mush made of references that are not in the file.
       if (!clean_ && told == kStatusError) return;
+      if (told == kStatusError || told == kStatusConcealed) ++errors_;
     }
   }
   clean_ = true;
@@ -308,23 +346,57 @@ void NvidiaDecoder::show(const CUVIDPARSERDISPINFO& picture) {
   (*sink_)(std::move(decoded));
 }
 
+/**
+ * The parser wants the time of presentation. Times that do not rise in the order of display it takes for times of decoding and
+ * swaps, which is right where there are no others (AVI, which has none but for B pictures); those then lie before the times of
+ * presentation by the reordering, as libavcodec reckons, too (AVFrame::best_effort_timestamp).
+ */
+int64_t NvidiaDecoder::timeOf(const AVPacket& packet) {
+  if (packet.pts == AV_NOPTS_VALUE && packet.dts != AV_NOPTS_VALUE) byDecoding_ = true;
+  if (!byDecoding_ || packet.dts == AV_NOPTS_VALUE) return packet.pts;
+  const int64_t frame = packet.duration > 0 ? packet.duration : av_rescale_q(1, {plan_.frameRateDen, plan_.frameRateNum}, timeBase_);
+  return packet.dts + stream_.video_delay * frame;
+}
+
 void NvidiaDecoder::parse(const AVPacket* packet) {
   CUVIDSOURCEDATAPACKET data{};
   if (packet) {
-    data.flags = CUVID_PKT_TIMESTAMP;
+    ++packets_;
     data.payload = packet->data;
     data.payload_size = static_cast<unsigned long>(packet->size);
-    data.timestamp = ++packets_;
-    stamps_[packets_] = {packet->pts, packet->duration, (packet->flags & AV_PKT_FLAG_DISCARD) != 0};
-    if (stamps_.size() > kMostStamps) stamps_.erase(stamps_.begin());  // packets that gave no picture
+    // In one piece with the packet: the time of a piece belongs to the first picture that begins in it.
+    if (!header_.empty()) {
+      header_.insert(header_.end(), packet->data, packet->data + packet->size);
+      data.payload = header_.data();
+      data.payload_size = static_cast<unsigned long>(header_.size());
+    }
+    const int64_t time = timeOf(*packet);
+    if (time != AV_NOPTS_VALUE) {
+      ++timed_;
+      data.flags = CUVID_PKT_TIMESTAMP;
+      data.timestamp = av_rescale_q(time, timeBase_, kParserClock);
+      stamps_[data.timestamp] = {time, packet->duration, (packet->flags & AV_PKT_FLAG_DISCARD) != 0};
+      if (stamps_.size() > kMostStamps) stamps_.erase(stamps_.begin());  // packets that gave no picture
+    }
   } else {
     data.flags = CUVID_PKT_ENDOFSTREAM;
   }
   const Device::Current current(*device_);
   const CUresult parsed = device_->driver.cuvidParseVideoData(parser_.get(), &data);
+  header_.clear();
   if (error_) std::rethrow_exception(error_);
   if (isSticky(parsed)) check(parsed, "cuvidParseVideoData");
   if (parsed != CUDA_SUCCESS) ++errors_;
+}
+
+std::string NvidiaDecoder::doubt() const {
+  if (packets_ == 0 || tooLarge_) return "";
+  // Each field may be a packet of its own.
+  const double expected = static_cast<double>(packets_) * (saysInterlaced(stream_) ? 0.5 : 1);
+  const std::string of = " of " + std::to_string(packets_) + " packets";
+  if (shown_ < kLeastShown * expected) return "NVDEC gave " + std::to_string(shown_) + " pictures" + of;
+  if (errors_ > kMostDamaged * expected) return "NVDEC found " + std::to_string(errors_) + " pictures damaged" + of;
+  return "";
 }
 
 void NvidiaDecoder::filter(const AVPacket* packet) {

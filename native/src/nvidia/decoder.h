@@ -57,6 +57,7 @@ class NvidiaDecoder final : public Decoder {
   void decode(const AVPacket* packet, const Sink& sink) override;
   int64_t errors() const override { return errors_; }
   bool tooLarge() const override { return tooLarge_; }
+  std::string doubt() const override;
   const char* name() const override { return "NVDEC"; }
 
  private:
@@ -84,11 +85,15 @@ class NvidiaDecoder final : public Decoder {
   void parse(const AVPacket* packet);
   int beginSequence(const CUVIDEOFORMAT& format);
   void show(const CUVIDPARSERDISPINFO& picture);
+  int64_t timeOf(const AVPacket& packet);
+  Stamp stampOf(const CUVIDPARSERDISPINFO& picture);
+  bool isProgressive(const CUVIDPARSERDISPINFO& picture) const;
   Colour colourOf(const CUVIDEOFORMAT& format) const;
 
   const DevicePtr device_;
   const EnginePlan& plan_;
   const AVCodecParameters& stream_;
+  const AVRational timeBase_;
   const std::function<bool()> stopped_;
   const cudaVideoCodec codec_;
   Stream output_;
@@ -100,9 +105,14 @@ class NvidiaDecoder final : public Decoder {
   Colour colour_;
   const Sink* sink_ = nullptr;
   std::exception_ptr error_;
-  /** Timestamps by the number under which a packet went into the parser, which carries it through reordering. */
+  /** By the time under which a packet went into the parser, on the parser's clock. */
   std::map<int64_t, Stamp> stamps_;
+  /** Parameter sets that go in front of the first packet. */
+  std::vector<uint8_t> header_;
   int64_t packets_ = 0;
+  int64_t timed_ = 0;
+  bool byDecoding_ = false;
+  int64_t shown_ = 0;
   int64_t errors_ = 0;
   bool tooLarge_ = false;
   bool clean_ = false;

@@ -134,7 +134,10 @@ Memory::~Memory() {
 Table::Table(DevicePtr device, const void* data, size_t bytes) : device_(std::move(device)) {
   const Device::Current current(*device_);
   check(device_->driver.cuMemAlloc_v2(&data_, bytes), "cuMemAlloc");
-  const CUresult copied = device_->driver.cuMemcpyHtoD_v2(data_, data, bytes);
+  CUresult copied = device_->driver.cuMemcpyHtoD_v2(data_, data, bytes);
+  // A copy from pageable memory may land after the call, on the default stream, for which streams that do not block never wait
+  // (CUDA Driver API, "API synchronization behavior").
+  if (copied == CUDA_SUCCESS) copied = device_->driver.cuStreamSynchronize(nullptr);
   if (copied != CUDA_SUCCESS) {
     device_->driver.cuMemFree_v2(data_);
     check(copied, "cuMemcpyHtoD");

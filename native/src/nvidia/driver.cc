@@ -9,7 +9,8 @@ namespace sortie::nvidia {
 
 namespace {
 
-constexpr int kNoDevice = 100, kDriverMismatch = 803, kStubLibrary = 34, kInsufficientDriver = 35, kUnknown = 999;
+constexpr int kNotInitialised = 3, kStubLibrary = 34, kInsufficientDriver = 35, kUnavailable = 46, kNoDevice = 100,
+              kOperatingSystem = 304, kSystemNotReady = 802, kDriverMismatch = 803, kUnknown = 999;
 constexpr const char* kVideoCapability =
     " was not found: give the container the driver capability \"video\" (NVIDIA_DRIVER_CAPABILITIES=compute,video,utility)";
 
@@ -40,6 +41,18 @@ std::string initReason(int result) {
       return "the NVIDIA driver's libraries and its kernel module are of different versions: restart the machine, or the "
              "container after a driver update";
     case kStubLibrary: return "libcuda.so.1 is the toolkit's stub, not a driver: remove its folder from LD_LIBRARY_PATH";
+    case kOperatingSystem:
+      return "the sandbox or the container hinders the NVIDIA driver (CUDA_ERROR_OPERATING_SYSTEM, 304): it needs an AF_UNIX socket of "
+             "its own, /proc/self/task, and /dev/nvidia-uvm";
+    case kSystemNotReady:
+      return "the GPUs are not ready yet (CUDA_ERROR_SYSTEM_NOT_READY, 802): start nvidia-fabricmanager, which machines with NVSwitch "
+             "(H100 and H200 SXM) need";
+    case kUnavailable:
+      return "the GPU is busy or not open to this process (CUDA_ERROR_DEVICE_UNAVAILABLE, 46): its compute mode is exclusive and somebody "
+             "has it, or MIG is on and no MIG device was given (nvidia-smi -q)";
+    case kNotInitialised:
+      return "the NVIDIA driver's kernel module does not work (CUDA_ERROR_NOT_INITIALIZED, 3): look at dmesg, and at whether "
+             "/dev/nvidiactl can be opened";
     case kUnknown:
       return "the NVIDIA driver does not start (CUDA_ERROR_UNKNOWN): /dev/nvidia-uvm may be missing in the container";
     default: return "the NVIDIA driver does not start: " + describe(static_cast<CUresult>(result));
@@ -167,10 +180,12 @@ std::string describe(NVENCSTATUS status) {
     case NV_ENC_ERR_INVALID_CALL: return "invalid call (9)";
     case NV_ENC_ERR_OUT_OF_MEMORY:
       return "out of memory (10): the card's limit of NVENC sessions is reached, or its memory is full";
+    case NV_ENC_ERR_INCOMPATIBLE_CLIENT_KEY:
+      // Drivers since 2024 (obsproject/obs-studio#11259).
+      return "incompatible client key (21): the card's limit of NVENC sessions is reached";
     case NV_ENC_ERR_UNSUPPORTED_PARAM: return "unsupported parameter (12)";
     case NV_ENC_ERR_INVALID_VERSION: return "invalid version (15)";
     case NV_ENC_ERR_ENCODER_BUSY: return "the encoder is busy (18)";
-    case NV_ENC_ERR_INCOMPATIBLE_CLIENT_KEY: return "incompatible client key (21)";
     case NV_ENC_ERR_RESOURCE_REGISTER_FAILED: return "a buffer could not be registered (23)";
     default: return "NVENC error (" + std::to_string(static_cast<int>(status)) + ")";
   }

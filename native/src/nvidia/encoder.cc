@@ -10,12 +10,12 @@ namespace sortie::nvidia {
 
 namespace {
 
-constexpr int kBFrames = 2;
-constexpr int kLookahead = 16;
+constexpr int kBFrames = 3;     // "middle" as a reference pays from three on
+constexpr int kLookahead = 24;  // with the B pictures at most 31 (NVENC guide, "Look-ahead")
 // Pictures in the encoder beyond those that it holds back, so that it never waits for us. The oldest is fetched when the
 // ring is full, long after it can be: GStreamer found the newest `lookaheadDepth` outputs not lockable even after success.
 constexpr int kInFlight = 4;
-constexpr int kSafetyGops = 4;
+constexpr double kSteadyGops = 1.5, kUnsteadyGops = 4;  // of the distance of IDR pictures
 constexpr int kBusyTries = 2000;
 constexpr uint32_t kMostHeaderBytes = 1024;
 
@@ -25,6 +25,9 @@ GUID presetOf(const std::string& name) {
   if (name.size() == 2 && name[0] == 'p' && name[1] >= '1' && name[1] <= '7') return presets[name[1] - '1'];
   throw EngineError(Code::kEncodeFailed, "NVENC has no preset \"" + name + "\"; p1 (fastest) to p7 (best) are there.");
 }
+
+/** The card has no session left: some drivers say so when one is opened, others when it begins. */
+bool isSessionLimit(NVENCSTATUS status) { return status == NV_ENC_ERR_OUT_OF_MEMORY || status == NV_ENC_ERR_INCOMPATIBLE_CLIENT_KEY; }
 
 bool same(const GUID& a, const GUID& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
 
@@ -84,7 +87,6 @@ EncoderCaps EncodeSession::caps() const {
   caps.bFrames = cap(NV_ENC_CAPS_NUM_MAX_BFRAMES);
   caps.bReferences = (cap(NV_ENC_CAPS_SUPPORT_BFRAME_REF_MODE) & 2) != 0;  // bit 1: "middle"
   caps.lookahead = cap(NV_ENC_CAPS_SUPPORT_LOOKAHEAD) != 0;
-  caps.temporalAq = cap(NV_ENC_CAPS_SUPPORT_TEMPORAL_AQ) != 0;
   caps.tenBit = cap(NV_ENC_CAPS_SUPPORT_10BIT_ENCODE) != 0;
   caps.engines = cap(NV_ENC_CAPS_NUM_ENCODER_ENGINES);
   return caps;
@@ -122,9 +124,10 @@ NV_ENC_CONFIG NvidiaEncoder::configure(const DeviceSurface& first) {
   NV_ENC_CONFIG config = preset.presetCfg;
   const int bFrames = std::min(kBFrames, caps_.bFrames);
   config.frameIntervalP = bFrames + 1;
-  // IDR pictures come by FORCEIDR only; a period equal to theirs would add some where the frame rate varies.
-  const double gop = av_q2d(settings_.frameRate) * settings_.gopSeconds * kSafetyGops;
-  config.gopLength = static_cast<uint32_t>(std::clamp(std::ceil(gop), 250.0, 1e5));
+  // IDR pictures come by FORCEIDR. The period is a little longer than theirs, so that it adds none, and near enough that the
+  // rate control plans for what comes.
+  const double gops = settings_.steadyRate ? kSteadyGops : kUnsteadyGops;
+  config.gopLength = static_cast<uint32_t>(std::clamp(std::ceil(av_q2d(settings_.frameRate) * settings_.gopSeconds * gops), settings_.steadyRate ? 2.0 : 250.0, 1e5));
 
   NV_ENC_RC_PARAMS& rate = config.rcParams;
   rate.rateControlMode = NV_ENC_PARAMS_RC_VBR;
@@ -133,8 +136,9 @@ NV_ENC_CONFIG NvidiaEncoder::configure(const DeviceSurface& first) {
   rate.maxBitRate = clampRate(settings_.maxBitrate);
   rate.vbvBufferSize = clampRate(settings_.bufferSize);
   rate.vbvInitialDelay = clampRate(settings_.bufferSize * 9 / 10);
+  // "Do not enable spatial and temporal adaptive quantization together" (NVIDIA's FFmpeg guide, 6.1.8).
   rate.enableAQ = 1;
-  rate.enableTemporalAQ = caps_.temporalAq;
+  rate.enableTemporalAQ = 0;
   rate.enableLookahead = caps_.lookahead;
   rate.lookaheadDepth = caps_.lookahead ? kLookahead : 0;
   rate.disableIadapt = 1;  // no I pictures at scene cuts between the IDRs
@@ -159,7 +163,9 @@ NV_ENC_CONFIG NvidiaEncoder::configure(const DeviceSurface& first) {
     hevc.idrPeriod = config.gopLength;
     hevc.chromaFormatIDC = 1;
     hevc.pixelBitDepthMinus8 = settings_.tenBit ? 2 : 0;
-    hevc.repeatSPSPPS = 0;  // they stand in the initialisation section (ISO 14496-15, hvc1)
+    // They stand in the initialisation section and nowhere else (ISO 14496-15, hvc1).
+    hevc.repeatSPSPPS = 0;
+    hevc.disableSPSPPS = 1;
     hevc.outputAUD = 0;
     hevc.useBFramesAsRef = bFrames > 1 && caps_.bReferences ? NV_ENC_BFRAME_REF_MODE_MIDDLE : NV_ENC_BFRAME_REF_MODE_DISABLED;
     vui(hevc.hevcVUIParameters);
@@ -171,6 +177,7 @@ NV_ENC_CONFIG NvidiaEncoder::configure(const DeviceSurface& first) {
     h264.chromaFormatIDC = 1;
     h264.entropyCodingMode = NV_ENC_H264_ENTROPY_CODING_MODE_CABAC;
     h264.repeatSPSPPS = 0;  // avc1 (ISO 14496-15)
+    h264.disableSPSPPS = 1;
     h264.outputAUD = 0;
     h264.useBFramesAsRef = bFrames > 1 && caps_.bReferences ? NV_ENC_BFRAME_REF_MODE_MIDDLE : NV_ENC_BFRAME_REF_MODE_DISABLED;
     vui(h264.h264VUIParameters);
@@ -194,8 +201,7 @@ void NvidiaEncoder::initialise(const DeviceSurface& first) {
   parameters.enablePTD = 1;
   parameters.encodeConfig = &config;
   const NVENCSTATUS started = session_.api().nvEncInitializeEncoder(session_.get(), &parameters);
-  // Some drivers count sessions only here.
-  if (started == NV_ENC_ERR_OUT_OF_MEMORY) throw Unavailable(describe(started));
+  if (isSessionLimit(started)) throw Unavailable(describe(started));
   session_.check(started, "nvEncInitializeEncoder");
   initialised_ = true;
   // In and out on the scaler's stream: the encode waits for the kernels on the device, no thread does (nvEncSetIOCudaStreams).
@@ -280,23 +286,23 @@ void NvidiaEncoder::encode(const Picture& picture, const Sink& sink) {
   if (!initialised_) initialise(*surface);
   if (freeOutputs_.empty()) takeOldest(&sink);
 
-  Slot slot;
-  slot.surface = picture.surface;
-  slot.input = map(surface->planes);
-  slot.output = freeOutputs_.back();
+  Input& input = inputs_[static_cast<uint64_t>(picture.pts)];
+  input.surface = picture.surface;
+  input.mapped = map(surface->planes);
+  const NV_ENC_OUTPUT_PTR output = freeOutputs_.back();
   freeOutputs_.pop_back();
   NV_ENC_PIC_PARAMS parameters{};
   parameters.version = NV_ENC_PIC_PARAMS_VER;
-  parameters.inputBuffer = slot.input;
+  parameters.inputBuffer = input.mapped;
   parameters.bufferFmt = surface->planes.wide ? NV_ENC_BUFFER_FORMAT_YUV420_10BIT : NV_ENC_BUFFER_FORMAT_NV12;
   parameters.inputWidth = static_cast<uint32_t>(settings_.width);
   parameters.inputHeight = static_cast<uint32_t>(settings_.height);
   parameters.inputPitch = static_cast<uint32_t>(surface->planes.pitch);
-  parameters.outputBitstream = slot.output;
+  parameters.outputBitstream = output;
   parameters.pictureStruct = NV_ENC_PIC_STRUCT_FRAME;
   parameters.inputTimeStamp = static_cast<uint64_t>(picture.pts);
   parameters.encodePicFlags = picture.key ? NV_ENC_PIC_FLAG_FORCEIDR : 0;
-  sent_.push_back(std::move(slot));
+  sent_.push_back(output);
   flushed_ = false;
   if (!started_) {
     started_ = true;
@@ -315,12 +321,20 @@ int64_t NvidiaEncoder::nextDts() {
   return dts;
 }
 
+/** "The client must unmap the buffer after NvEncLockBitstream returns successfully for encode work submitted using" it. */
+void NvidiaEncoder::release(uint64_t pts) {
+  const auto found = inputs_.find(pts);
+  if (found == inputs_.end()) return;
+  session_.api().nvEncUnmapInputResource(session_.get(), found->second.mapped);
+  inputs_.erase(found);
+}
+
 void NvidiaEncoder::takeOldest(const Sink* sink) {
-  Slot slot = std::move(sent_.front());
+  const NV_ENC_OUTPUT_PTR output = sent_.front();
   sent_.pop_front();
   NV_ENC_LOCK_BITSTREAM lock{};
   lock.version = NV_ENC_LOCK_BITSTREAM_VER;
-  lock.outputBitstream = slot.output;
+  lock.outputBitstream = output;
   const NVENCSTATUS locked = session_.api().nvEncLockBitstream(session_.get(), &lock);
   PacketPtr packet;
   if (locked == NV_ENC_SUCCESS) {
@@ -334,10 +348,10 @@ void NvidiaEncoder::takeOldest(const Sink* sink) {
         if (lock.pictureType == NV_ENC_PIC_TYPE_IDR) packet->flags |= AV_PKT_FLAG_KEY;
       }
     }
-    session_.api().nvEncUnlockBitstream(session_.get(), slot.output);
+    session_.api().nvEncUnlockBitstream(session_.get(), output);
+    release(lock.outputTimeStamp);
   }
-  session_.api().nvEncUnmapInputResource(session_.get(), slot.input);
-  freeOutputs_.push_back(slot.output);
+  freeOutputs_.push_back(output);
   session_.check(locked, "nvEncLockBitstream");
   if (!sink) return;
   if (!packet) throw std::bad_alloc();
@@ -368,12 +382,14 @@ void NvidiaEncoder::close() noexcept {
     }
     while (!sent_.empty()) takeOldest(nullptr);
   } catch (const std::exception&) {
-    for (Slot& slot : sent_) api.nvEncUnmapInputResource(session_.get(), slot.input);
+    // The device is lost, or the encoder refuses its end.
   }
+  for (const auto& [pts, input] : inputs_) api.nvEncUnmapInputResource(session_.get(), input.mapped);
   for (const auto& [data, resource] : registered_)
     if (resource) api.nvEncUnregisterResource(session_.get(), resource);
   for (NV_ENC_OUTPUT_PTR output : outputs_) api.nvEncDestroyBitstreamBuffer(session_.get(), output);
   sent_.clear();
+  inputs_.clear();
   device_->driver.cuCtxPopCurrent_v2(nullptr);
 }
 

@@ -15,7 +15,6 @@ struct EncoderCaps {
   int bFrames = 0;
   bool bReferences = false;
   bool lookahead = false;
-  bool temporalAq = false;
   bool tenBit = false;
   int engines = 0;
 };
@@ -55,16 +54,16 @@ class NvidiaEncoder final : public Encoder {
   const char* name() const override { return "NVENC"; }
 
  private:
-  /** One picture on its way: what it lies in and the buffer that some picture's bits will come in. */
-  struct Slot {
-    NV_ENC_OUTPUT_PTR output = nullptr;
-    NV_ENC_INPUT_PTR input = nullptr;
+  /** A picture that the encoder may still read. */
+  struct Input {
+    NV_ENC_INPUT_PTR mapped = nullptr;
     SurfacePtr surface;
   };
   void initialise(const DeviceSurface& first);
   NV_ENC_CONFIG configure(const DeviceSurface& first);
   void describeStream(const Colour& colour);
   NV_ENC_INPUT_PTR map(const Planes& planes);
+  void release(uint64_t pts);
   void submit(NV_ENC_PIC_PARAMS& picture);
   void takeOldest(const Sink* sink);
   int64_t nextDts();
@@ -84,7 +83,10 @@ class NvidiaEncoder final : public Encoder {
   std::map<CUdeviceptr, NV_ENC_REGISTERED_PTR> registered_;
   std::vector<NV_ENC_OUTPUT_PTR> outputs_;
   std::vector<NV_ENC_OUTPUT_PTR> freeOutputs_;
-  std::deque<Slot> sent_;
+  /** Buffers that bits will come in, in coding order. */
+  std::deque<NV_ENC_OUTPUT_PTR> sent_;
+  /** By presentation time: with B pictures the k-th bits are not those of the k-th picture. */
+  std::map<uint64_t, Input> inputs_;
   /** Presentation times in order, from that of the next packet's decoding on. */
   std::deque<int64_t> times_;
 };

@@ -156,6 +156,8 @@ class Both {
   }
   CUdeviceptr upload() {
     nvidia::check(device_->driver.cuMemcpyHtoD_v2(memory_.data(), host.data(), host.size()), "cuMemcpyHtoD");
+    // It may land later, and the kernel's stream does not wait for it.
+    nvidia::check(device_->driver.cuStreamSynchronize(nullptr), "cuStreamSynchronize");
     return memory_.data();
   }
   std::vector<uint8_t> fetch(CUstream stream) const {

@@ -1,6 +1,8 @@
 // Whole jobs "on the GPU", on the driver stand-in: what is told, and that a GPU that fails costs nothing but time.
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findGpus } from '@sortie/ingest/gpu/preflight';
+import { engineSettings } from '@sortie/ingest/gpu/settings';
 import { generateFlight } from '@sortie/ingest/sample/flight';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -69,6 +71,8 @@ const faults: [string, string, Record<string, string>, RegExp][] = [
   ['Lost', 'the device is lost in the middle', { LOST_AT: '150' }, /ILLEGAL_ADDRESS|NVENC/],
   ['Hanging', 'the driver hangs in the middle', { HANG_AT: '150' }, /no progress for 15 s/],
   ['Killed', 'the engine is killed in the middle', { CRASH_AT: '150' }, /SIGKILL/],
+  ['Undecoded', 'NVDEC gives no picture', { DECODES_NOTHING: 'h264' }, /NVDEC gave 0 pictures/],
+  ['Damaged', 'NVDEC finds every fifth picture damaged', { DAMAGED: '20' }, /pictures damaged/],
   ['Full', 'the memory of the card runs out', { MEMORY: '20000000' }, /OUT_OF_MEMORY/],
 ];
 for (const [service, name, settings, why] of faults) {
@@ -83,6 +87,20 @@ for (const [service, name, settings, why] of faults) {
     const layer = layerFolder(context.sortie, service);
     const abr = await readFile(join(layer, 'ABR.m3u8'), 'utf8');
     assert.is([...abr.matchAll(/RESOLUTION=/g)].length, 2);
+  });
+}
+
+const hindered: [string, Record<string, string>, RegExp][] = [
+  ['the sandbox keeps something from the driver', { NEEDS_FILE: '/etc/hostname' }, /sandbox or the container.* Outside of the sandbox it works/],
+  ['the driver starts nowhere', { INIT_ERROR: '802' }, /nvidia-fabricmanager.* It is the same outside of the sandbox/],
+]; // prettier-ignore
+for (const [name, settings, why] of hindered) {
+  it(`a trial says whether it is the sandbox: ${name}`, async ({ standin, sortie }) => {
+    standin.set(settings);
+    const silent = { info: () => undefined, warn: () => undefined };
+    const found = await findGpus(engineSettings({ LD_LIBRARY_PATH: standin.folder }), sortie.directory, silent);
+    assert.equal(found.usable, []);
+    assert.match(found.reason, why);
   });
 }
 

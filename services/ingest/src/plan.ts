@@ -107,6 +107,7 @@ export function videoPlan({ info, tracks, words, input, outputDir, settings }: P
       deinterlace: true,
       frameRateNum: info.frameRate.num,
       frameRateDen: info.frameRate.den,
+      steadyRate: info.video.averageRate === info.video.realRate,
       gopSeconds,
       segmentSeconds,
       rungs: rungs.map((rung) => ({ ...rung, ...ratesFor(rung, framesPerSecond) })),

@@ -33,7 +33,7 @@ function node(directory: string, script: string, limits: Partial<Limits> = {}, w
     },
     {
       signal: new AbortController().signal,
-      stallMs: null,
+      stallMs: () => null,
       timeoutMs: null,
       onOutput: () => 'more',
       onLine: () => undefined,
@@ -73,7 +73,7 @@ it('reads its order', async ({ directory }) => {
 });
 
 it('one that says nothing is stopped', async ({ directory }) => {
-  const ending = await node(directory, 'setInterval(() => {}, 1000)', {}, { stallMs: 300 });
+  const ending = await node(directory, 'setInterval(() => {}, 1000)', {}, { stallMs: () => 300 });
   assert.is(ending.reason, 'stalled');
 });
 

@@ -30,8 +30,8 @@ export interface OrderedChild {
   /** Options of Node. */
   nodeOptions: readonly string[];
   env: Readonly<Record<string, string | undefined>>;
-  /** Without a report for so long it counts as hung, milliseconds. */
-  stallMs: number;
+  /** Without a report for so long it counts now as hung, milliseconds. */
+  stallMs: () => number;
   /** Bytes of its longest line; more is a flood. */
   answerBytes: number;
   /** What is to be said when it runs out of memory. */

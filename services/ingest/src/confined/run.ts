@@ -42,8 +42,8 @@ export type Heard = 'more' | 'done' | 'flood';
 export interface Watch {
   /** Aborting it ends the program at once. */
   signal: AbortSignal;
-  /** So long without output means that it hangs, milliseconds; null: it need not say anything. */
-  stallMs: number | null;
+  /** So long without output means now that it hangs, milliseconds; null: it need not say anything. */
+  stallMs: () => number | null;
   timeoutMs: number | null;
   /** What it says on `outputFd`. */
   onOutput: (chunk: Buffer) => Heard;
@@ -110,8 +110,10 @@ export async function runConfined(program: Program, watch: Watch): Promise<Endin
   child.stderr?.on('data', (chunk: Buffer) => lines.push(chunk));
 
   let stall: NodeJS.Timeout | undefined;
+  let stallMs: number | null = null;
   const patience = (ms: number | null): void => {
     clearTimeout(stall);
+    stallMs = ms;
     if (ms !== null) stall = setTimeout(() => kill('stalled'), ms);
   };
   const output = child.stdio[program.outputFd];
@@ -119,9 +121,9 @@ export async function runConfined(program: Program, watch: Watch): Promise<Endin
     if (ownReason === 'flooded') return;
     const heard = watch.onOutput(chunk);
     if (heard === 'flood') kill('flooded');
-    else patience(heard === 'done' ? endGraceMs : watch.stallMs);
+    else patience(heard === 'done' ? endGraceMs : watch.stallMs());
   });
-  patience(watch.stallMs);
+  patience(watch.stallMs());
   const timeout = watch.timeoutMs === null ? undefined : setTimeout(() => kill('timed out'), watch.timeoutMs);
   const cancel = (): void => kill(null);
   signal.addEventListener('abort', cancel);
@@ -159,7 +161,7 @@ export async function runConfined(program: Program, watch: Watch): Promise<Endin
     reason: ownReason ?? reasonOf(endSignal, memoryKilled, stderr),
     exitCode,
     signal: endSignal,
-    stallMs: watch.stallMs,
+    stallMs,
     stderr,
   };
 }

@@ -18,7 +18,7 @@ it.before.each(async (context) => {
   const outputDir = join(context.directory, 'out');
   await mkdir(outputDir);
   context.plan = {
-    input, demuxer: 'mov', outputDir, videoStream: 0, rotation: 0, mirror: false, deinterlace: false, frameRateNum: 25, frameRateDen: 1,
+    input, demuxer: 'mov', outputDir, videoStream: 0, rotation: 0, mirror: false, deinterlace: false, frameRateNum: 25, frameRateDen: 1, steadyRate: true,
     gopSeconds: 2, segmentSeconds: 4, rungs: [{ name: 'sd', width: 320, height: 180, bitrate: 300_000, maxBitrate: 400_000, bufferSize: 600_000 }],
     audio: [], codec: 'h264', bitDepth: 8, preset: 'ultrafast', device: null, gpuPreset: 'p5', threads: 2, lookahead: null,
     posterPath: 'poster.jpg', posterTime: 0, posterWidth: 160, posterHeight: 90, previewsPath: null, previewWidth: 2, previewHeight: 2,

@@ -22,7 +22,8 @@ import { inMebibytes } from './memory.js';
 /** What the child is asked to do. */
 export type Order = { kind: 'run'; plan: EnginePlan } | { kind: 'verify'; plans: VerifyPlan[] } | { kind: 'preflight' };
 
-const script = join(dirname(fileURLToPath(import.meta.url)), 'child.js');
+/** The program of the child. */
+export const engineScript = join(dirname(fileURLToPath(import.meta.url)), 'child.js');
 const engineName = 'The media engine';
 /** Nothing heard for so long means that it hangs: a decoder in a loop, or a disk that does not answer. */
 const stallMs = 120_000;
@@ -52,6 +53,15 @@ const codeOf = (code: string): ErrorCode =>
 /** Access to the GPU for a child, as the operator set it up. */
 export type GpuAccess = Pick<EngineSettings, 'libraryPath' | 'visibleDevices'>;
 
+/** What a program needs in its environment to find the GPUs. */
+export const gpuEnvironment = ({ libraryPath, visibleDevices }: GpuAccess): Record<string, string> => ({
+  ...(libraryPath !== '' && { LD_LIBRARY_PATH: libraryPath }),
+  ...(visibleDevices !== '' && { CUDA_VISIBLE_DEVICES: visibleDevices }),
+  // The same numbers in every process, and no cache of compiled kernels that one child could prepare for the next.
+  CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
+  CUDA_CACHE_DISABLE: '1',
+});
+
 interface ChildSettings {
   /** Files that the child may read besides its own code. */
   read: readonly string[];
@@ -61,7 +71,7 @@ interface ChildSettings {
   gpu: GpuAccess | null;
   limits: Limits;
   memoryAdvice: string;
-  stallMs: number;
+  stallMs: () => number;
   signal: AbortSignal;
   onProgress: (progress: EngineProgress) => void;
   onLine: (line: string) => void;
@@ -74,20 +84,12 @@ async function inChild(order: Order, settings: ChildSettings): Promise<unknown> 
   const answer = await carryOut(order, {
     ...settings,
     name: engineName,
-    script,
+    script: engineScript,
     read: [...settings.read, ...libraries],
     gpu: gpu !== null,
     nodeOptions: [],
     answerBytes,
-    env: gpu
-      ? {
-          ...(gpu.libraryPath !== '' && { LD_LIBRARY_PATH: gpu.libraryPath }),
-          ...(gpu.visibleDevices !== '' && { CUDA_VISIBLE_DEVICES: gpu.visibleDevices }),
-          // The same numbers in every process, and no cache of compiled kernels that one child could prepare for the next.
-          CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
-          CUDA_CACHE_DISABLE: '1',
-        }
-      : {},
+    env: gpu ? gpuEnvironment(gpu) : {},
     onProgress: (progress) => {
       if (isProgress(progress)) settings.onProgress(progress);
     },
@@ -119,6 +121,8 @@ export async function runEngine(
   plan: EnginePlan,
   { expected, gpu, signal, onProgress, onLine }: RunEngine,
 ): Promise<EngineResult> {
+  // A GPU shows progress all the time. Its driver's start and the CPU's part of the work may take longer, and are not its fault.
+  let onGpuAlone = false;
   const result = await inChild(
     { kind: 'run', plan },
     {
@@ -127,9 +131,12 @@ export async function runEngine(
       gpu,
       limits: runLimits(plan, expected),
       memoryAdvice: `It was expected to need about ${inMebibytes(expected.memoryBytes)}; ask for smaller resolutions, or use a worker with more memory.`,
-      stallMs: gpu?.stallMs ?? stallMs,
+      stallMs: () => (gpu && onGpuAlone ? gpu.stallMs : stallMs),
       signal,
-      onProgress,
+      onProgress: (progress) => {
+        onGpuAlone = progress.engine === 'gpu';
+        onProgress(progress);
+      },
       onLine,
     },
   );
@@ -148,7 +155,17 @@ export async function verifySegments(
 ): Promise<VerifiedSegment[][]> {
   const result = await inChild(
     { kind: 'verify', plans },
-    { read: [], outputDir, gpu: null, limits, memoryAdvice, stallMs, signal, onProgress: silent, onLine: silent },
+    {
+      read: [],
+      outputDir,
+      gpu: null,
+      limits,
+      memoryAdvice,
+      stallMs: () => stallMs,
+      signal,
+      onProgress: silent,
+      onLine: silent,
+    },
   );
   return result as VerifiedSegment[][];
 }
@@ -158,7 +175,17 @@ export async function tryGpus(outputDir: string, gpu: GpuAccess, onLine: (line: 
   const { signal } = new AbortController();
   const result = await inChild(
     { kind: 'preflight' },
-    { read: [], outputDir, gpu, limits: preflightLimits, memoryAdvice, stallMs, signal, onProgress: silent, onLine },
+    {
+      read: [],
+      outputDir,
+      gpu,
+      limits: preflightLimits,
+      memoryAdvice,
+      stallMs: () => stallMs,
+      signal,
+      onProgress: silent,
+      onLine,
+    },
   );
   return result as Preflight;
 }

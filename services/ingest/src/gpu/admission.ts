@@ -1,6 +1,6 @@
 // Which GPU a job gets, and when: jobs wait for room rather than fail for want of it.
 import type { GpuReport } from '@sortie/native';
-import { capacityOf, type Cost } from './cost.js';
+import { capacityOf, sharedSessions, sharesSessions, type Cost } from './cost.js';
 
 export interface Reservation {
   device: number;
@@ -9,6 +9,22 @@ export interface Reservation {
 
 const used = (reservations: readonly Reservation[], device: number, of: 'decode' | 'encode' | 'memory'): number =>
   reservations.filter((held) => held.device === device).reduce((sum, { cost }) => sum + cost[of], 0);
+
+/** Whether the card's kind has sessions left, over all cards. */
+function sessionsLeft(
+  gpus: readonly GpuReport[],
+  gpu: GpuReport,
+  cost: Cost,
+  reservations: readonly Reservation[],
+): boolean {
+  if (!sharesSessions(gpu)) return true;
+  const sharing = new Set(gpus.filter(sharesSessions).map(({ device }) => device));
+  const held = reservations
+    .filter(({ device }) => sharing.has(device))
+    .reduce((sum, { cost: { sessions } }) => sum + sessions, 0);
+  // Alone, a job with more rungs than sessions has the others encoded on the CPU.
+  return held === 0 || held + cost.sessions <= sharedSessions;
+}
 
 /**
  * The device with most room among those where the job fits beside what runs there, so that each still keeps up with its
@@ -28,7 +44,7 @@ export function choose(
       capacity[of] > 0 ? (used(reservations, gpu.device, of) + cost[of]) / capacity[of] : 0;
     const most = Math.max(load('decode'), load('encode'), load('memory'));
     const idle = !reservations.some((held) => held.device === gpu.device);
-    if (!idle && most > 1) continue;
+    if ((!idle && most > 1) || !sessionsLeft(gpus, gpu, cost, reservations)) continue;
     if (!best || most < best.load) best = { device: gpu.device, load: most };
   }
   return best?.device ?? null;

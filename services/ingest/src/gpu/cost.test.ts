@@ -36,10 +36,10 @@ const plan = {
 };
 const source = { width: 1920, height: 1080, codec: 'h264' };
 
-test('sd, hd and fhd on one Turing engine at p5: the 161 pictures a second of the tables', () => {
+test('sd, hd and fhd on one Turing engine at p5: the 161 pictures a second of the tables, less what lookahead and two passes take', () => {
   const { framesPerSecond, encode, decode } = costOf(plan, source, gpu());
-  assert.ok(framesPerSecond !== null && Math.abs(framesPerSecond - 161) < 3, String(framesPerSecond));
-  assert.ok(Math.abs(encode - 30 / 161) < 0.01);
+  assert.ok(framesPerSecond !== null && Math.abs(framesPerSecond * 1.5 - 161) < 3, String(framesPerSecond));
+  assert.ok(Math.abs(encode - (30 / 161) * 1.5) < 0.01);
   assert.ok(Math.abs(decode - 30 / 771) < 0.001);
 });
 
@@ -58,6 +58,7 @@ const cost = (over: Partial<Cost> = {}): Cost => ({
   decode: 0.1,
   encode: 0.4,
   memory: 1e9,
+  sessions: 3,
   framesPerSecond: 100,
   ...over,
 });
@@ -75,6 +76,15 @@ const table: [string, readonly Reservation[], Map<number, Cost>, number | null][
 for (const [name, reservations, wanted, expected] of table) {
   test(`a job gets ${name}`, () => assert.is(choose(two, wanted, reservations), expected));
 }
+
+test('GeForce cards share their sessions over the whole system; others have no such limit', () => {
+  const cards = (name: string): GpuReport[] => [gpu({ name }), gpu({ name, device: 1 })];
+  const busy = [held(0, { encode: 0.1, sessions: 6 })];
+  const wanted = costs(cost({ encode: 0.1 }), cost({ encode: 0.1 }));
+  assert.is(choose(cards('NVIDIA GeForce RTX 4090'), wanted, busy), null);
+  assert.is(choose(cards('NVIDIA L4'), wanted, busy), 1);
+  assert.is(choose(cards('NVIDIA GeForce RTX 4090'), costs(cost({ sessions: 9 }), cost({ sessions: 9 })), []), 0);
+});
 
 test('a job waits for room, and takes it when another ends', async () => {
   const pool = new GpuPool([gpu()]);

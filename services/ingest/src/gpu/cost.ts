@@ -38,12 +38,22 @@ function generationOf({ major, minor }: Pick<GpuReport, 'major' | 'minor'>): Gen
 }
 
 const pictureOf1080 = 1920 * 1080;
-/** Slots of one session's ring: two B pictures, a lookahead of 16, four in flight (native/src/nvidia/encoder.cc). */
-const ring = 23;
-/** Surfaces of the decoder and pictures mapped at once, at most. */
-const decodeSurfaces = 8 + 3 + 8;
-/** Context, kernels, sessions. */
+/** Pictures of one session: three B pictures, a lookahead of 24, four in flight and three more (native/src/nvidia/encoder.cc). */
+const ring = 35;
+/** Surfaces of the decoder, 17 and 3 more for the largest buffer of H.264, and pictures mapped at once. */
+const decodeSurfaces = 17 + 3 + 8;
+/** Context and kernels. */
 const fixedBytes = 300e6;
+/** What the driver keeps for a session besides our pictures: references, and the lookahead's copies at a quarter of the size. */
+const sessionPictures = 4 + 24 / 4;
+const sessionBytes = 60e6;
+/**
+ * The tables are without lookahead and without a second pass, both of which the same engines do at a quarter of the size, and
+ * without adaptive quantization. Reckoned, not measured.
+ */
+const extraPasses = 1 + 1 / 4 + 1 / 4;
+/** GeForce cards share so many sessions in one system, however many cards there are (since January 2024; three before 2023). */
+const geforceSessions = 8;
 
 export interface Cost {
   /** Engines, as a number of them (0.5: half of one), that decoding at the speed of the recording takes. */
@@ -51,6 +61,8 @@ export interface Cost {
   encode: number;
   /** Bytes of device memory. */
   memory: number;
+  /** Sessions of NVENC. */
+  sessions: number;
   /** Source pictures a second that the device could do alone; null without NVENC, where the CPU sets the pace. */
   framesPerSecond: number | null;
 }
@@ -76,20 +88,30 @@ export function costOf(
   const decodeRate = source.codec === 'hevc' ? generation.decode.hevc : generation.decode.h264;
   const perFrame = {
     decode: gpu.decode.works ? sourcePicture / decodeRate : 0,
-    encode: gpu.encode.works ? rungPictures / encodeRate(plan, generation) : 0,
+    encode: gpu.encode.works ? (rungPictures / encodeRate(plan, generation)) * extraPasses : 0,
   };
   const bytes = 1.5 * (plan.bitDepth > 8 ? 2 : 1);
   const engines = (count: number): number => Math.max(1, count);
   return {
     decode: perFrame.decode * framesPerSecond,
     encode: perFrame.encode * framesPerSecond,
-    memory: fixedBytes + pictureOf1080 * bytes * (sourcePicture * decodeSurfaces + rungPictures * ring),
+    memory:
+      fixedBytes +
+      (gpu.encode.works ? plan.rungs.length * sessionBytes : 0) +
+      pictureOf1080 * bytes * (sourcePicture * decodeSurfaces + rungPictures * (ring + sessionPictures)),
+    sessions: gpu.encode.works ? plan.rungs.length : 0,
     framesPerSecond:
       perFrame.encode > 0
         ? 1 / Math.max(perFrame.decode / engines(gpu.decode.engines), perFrame.encode / engines(gpu.encode.engines))
         : null,
   };
 }
+
+/** Whether its sessions are counted with those of all other cards of its kind. */
+export const sharesSessions = ({ name }: Pick<GpuReport, 'name'>): boolean => /\bGeForce\b/i.test(name);
+
+/** Sessions of all cards that share them. */
+export const sharedSessions = geforceSessions;
 
 /** Engines of a device, at least one of each that works. */
 export const capacityOf = (gpu: GpuReport): { decode: number; encode: number; memory: number } => ({

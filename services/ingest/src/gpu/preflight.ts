@@ -6,6 +6,7 @@ import type { Logger } from '@sortie/common/log';
 import type { GpuReport, Preflight } from '@sortie/native';
 import { tryGpus } from '../engine/engine.js';
 import type { EngineSettings } from './settings.js';
+import { tryGpusUnconfined } from './unconfined.js';
 
 export interface FoundGpus extends Preflight {
   /** Those that are allowed and can do a part of the work: decode or encode. */
@@ -42,6 +43,8 @@ async function tryAll(
   const scratch = await mkdtemp(join(directory, 'preflight-'));
   try {
     const preflight = await tryGpus(scratch, settings, (line) => log.info({ engine: line }, 'the media engine says'));
+    if (hasDriver(preflight) && preflight.reason !== '')
+      preflight.reason += outcomeOutside(await tryGpusUnconfined(settings));
     const usable = preflight.gpus.filter(
       (gpu) => isUsable(gpu) && (settings.devices === null || settings.devices.includes(gpu.device)),
     );
@@ -53,6 +56,17 @@ async function tryAll(
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** Whether there is a driver, be it one that does not start. */
+const hasDriver = ({ cuda }: Preflight): boolean => cuda > 0;
+
+/** What a trial without the sandbox says about one that failed in it. */
+function outcomeOutside(outside: Preflight | null): string {
+  if (outside === null) return '';
+  return outside.reason === ''
+    ? '. Outside of the sandbox it works: the sandbox keeps something from this driver that it needs; report it with the version of the driver'
+    : '. It is the same outside of the sandbox';
 }
 
 /** Why nothing can be used: the driver's absence, or what each card lacks. */

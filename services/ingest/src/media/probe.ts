@@ -72,7 +72,7 @@ export async function probe(ffprobe: string, path: string, demuxer: string, sign
     },
     {
       signal,
-      stallMs: null,
+      stallMs: () => null,
       timeoutMs,
       onOutput: (chunk) => {
         chunks.push(chunk);

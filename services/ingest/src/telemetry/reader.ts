@@ -82,7 +82,7 @@ async function read(order: Order, { directory, signal, onLine }: ReaderParts): P
     limits: limitsOf(order, sizes),
     nodeOptions: [`--max-old-space-size=${heapMebibytes}`],
     env: {},
-    stallMs,
+    stallMs: () => stallMs,
     answerBytes,
     memoryAdvice: 'Publish the telemetry in smaller parts.',
     signal,

@@ -1,0 +1,19 @@
+// Sequence parameter sets of H.264 and HEVC, as far as a driver's parser decides by them.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace standin {
+
+struct SequenceSet {
+  /** As they stand in the stream, header included; empty when there is none. */
+  std::vector<uint8_t> bytes;
+  /** Surfaces that decoding needs (VkParserSequenceInfo::nMinNumDecodeSurfaces of NVIDIA's published parser). */
+  int surfaces = 0;
+};
+
+/** The last sequence parameter set in an Annex B stream (ITU-T H.264, H.265); without bytes when there is none. */
+SequenceSet findSequenceSet(const uint8_t* data, size_t size, bool hevc);
+
+}  // namespace standin
