@@ -392,7 +392,7 @@ extern "C" {
 
 CUresult cuvidGetDecoderCaps(CUVIDDECODECAPS* caps) {
   NEED_CONTEXT("cuvidGetDecoderCaps");
-  const bool known = idOf(caps->eCodecType) != AV_CODEC_ID_NONE && setting("NO_DECODER").empty();
+  const bool known = avcodec_find_decoder(idOf(caps->eCodecType)) && setting("NO_DECODER").empty();
   caps->bIsSupported = known && caps->eChromaFormat == cudaVideoChromaFormat_420 &&
                        (caps->nBitDepthMinus8 == 0 ||
                         ((caps->eCodecType == cudaVideoCodec_HEVC || caps->eCodecType == cudaVideoCodec_AV1) && caps->nBitDepthMinus8 <= 2));

@@ -391,14 +391,30 @@ for (const [name, before, after] of independent) {
   });
 }
 
-test('the check for machines with a card finds all equal on the stand-in', () => {
-  const check = spawnSync(standin, [join(native, 'test/gpu-check/run'), 'card', 'codecs', 'kernels'], {
+test('the check for machines with a card finds all good on the stand-in, free and confined', () => {
+  const names = ['tools', 'machine', 'start', 'confined', 'codecs', 'kernels', 'pipeline', 'hold', 'sanitizer'];
+  const check = spawnSync(standin, [join(native, 'test/gpu-check/run'), ...names], {
     encoding: 'utf8',
+    env: { ...process.env, GPU_CHECK_SECONDS: '1' },
   });
   assert.is(check.status, 0, check.stdout + check.stderr);
-  assert.is(check.stdout.match(/ (\d+) of \1 pictures, \1 equal /g)?.length, av1 ? 10 : 9, check.stdout);
-  assert.is(check.stdout.match(/ CPU build: .* equal /g)?.length, 12, check.stdout);
-  assert.is(check.stderr.match(/end: 0 violations, 0 leaks/g)?.length, 3, check.stderr);
+  const good = (what: RegExp): number =>
+    check.stdout.match(new RegExp(`^\\| ${what.source}.*\\| good `, 'gm'))?.length ?? 0;
+  assert.ok(good(/NVDEC: /) >= (av1 ? 18 : 16), check.stdout);
+  assert.is(good(/kernel: /), 12, check.stdout);
+  assert.is(good(/confined: /), 4, check.stdout);
+  assert.not.match(check.stdout, /FAILED/);
+  assert.not.match(check.stderr, /VIOLATION|[1-9]\d* leaks/);
+});
+
+test('the check says FAILED where a codec that the chip has gives nothing, and where a library is missing', () => {
+  const nothing = spawnSync(standin, [join(native, 'test/gpu-check/run'), 'codecs'], {
+    encoding: 'utf8',
+    env: { ...process.env, GPU_CHECK_SECONDS: '1', STANDIN_DECODES_NOTHING: 'hevc' },
+  });
+  assert.is(nothing.status, 1);
+  assert.match(nothing.stdout, /NVDEC: hevc +\| FAILED \| 0 of 50/);
+  assert.match(nothing.stdout, /NVDEC: h264 +\| good /);
 });
 
 test('the kernels’ header is of these sources', () => {
