@@ -82,7 +82,11 @@ test('all on the GPU: cuts, key frames and times are those of the CPU, and no pi
   // The poster and each preview are fetched once; luma and chroma each.
   assert.is(run.counted['planes copied to the host'], 2 * (1 + gpu.previewTimes.length));
   assert.is(run.counted['pictures encoded'], 2 * gpu.framesDecoded);
-  // With B pictures the k-th bits are not those of the k-th picture.
+});
+
+test('an input of NVENC is given back once the bits of its own picture have come, which are not the k-th', () => {
+  const run = onStandin([onGpu(make('.mp4', ...testPicture('640x360', '25', 2), ...x264))]);
+  assert.is(run.counted['pictures encoded'], 100);
   assert.is(run.counted['inputs unmapped before their pictures came out'], undefined);
 });
 

@@ -29,6 +29,7 @@ it.before(async (context) => {
   const failed = await sortie.rest.watch(await publish(sortie, noise, 'Bad'), () => undefined);
   assert.equal([done.status, failed.status], ['COMPLETED', 'FAILED']);
   await sortie.rest.job('j00000000-0000-0000-0000-000000000000').catch(() => undefined);
+  await sortie.rest.addLayer('Nowhere', 'Flight', ['f00000000-0000-0000-0000-000000000000'], '').catch(() => undefined);
   context.samples = {};
   for (const [name, address] of Object.entries(sortie.local.vitals)) context.samples[name] = await scrape(address);
 });
@@ -60,7 +61,8 @@ const checks: Check[] = [
   ['sortie_http_request_duration_seconds' + count, 'gateway', { route: '/arcgis/rest/jobs/job/:jobId', code: '404' }, is(1)],
   ['sortie_http_request_duration_seconds' + total, 'gateway', {}, (value) => value > 0.01 && value < 600],
   ['sortie_grpc_request_duration_seconds' + count, 'job', { method: 'sortie.job.v1.JobService/CreateJob', code: 'OK' }, is(2)],
-  ['sortie_grpc_request_duration_seconds' + count, 'job', { method: 'sortie.job.v1.JobService/GetJob', code: 'NOT_FOUND' }, is(1)],
+  ['sortie_grpc_request_duration_seconds' + count, 'job', { method: 'sortie.job.v1.JobService/BatchGetJobs', code: 'OK' }, (value) => value > 0],
+  ['sortie_grpc_request_duration_seconds' + count, 'ingest-api', { method: 'sortie.ingest.v1.IngestService/AddLayer', code: 'NOT_FOUND' }, is(1)],
   ['sortie_grpc_request_duration_seconds' + count, 'ingest-api', { method: 'sortie.ingest.v1.IngestService/UploadFile', code: 'OK' }, is(2)],
   ...['gateway', 'job', 'ingest-api', 'worker'].map((program): Check => ['sortie_uncaught_errors_total', program, {}, is(0)]),
   ['sortie_dependency_up', 'gateway', {}, is(2)],
