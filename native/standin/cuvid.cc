@@ -81,6 +81,9 @@ struct Parser {
   int next = 0;
   std::set<int> inUse;
   std::map<int, Time> times;
+  /** A first field whose second one is expected: which, and where it lies. */
+  AVPictureStructure firstField = AV_PICTURE_STRUCTURE_UNKNOWN;
+  int firstFieldAt = 0;
   /** Pictures whose times are still compared with the order of display (m_lCheckPTS, m_bFilterTimestamps). */
   int checks = 16;
   bool filter = false;
@@ -193,6 +196,7 @@ bool openContext(Decoder& decoder, const AVCodecContext& parser) {
   const AVCodec* codec = avcodec_find_decoder(idOf(decoder.settings.CodecType));
   decoder.context = avcodec_alloc_context3(codec);
   decoder.context->thread_count = 1;
+  decoder.context->flags |= AV_CODEC_FLAG_UNALIGNED;  // cropped to the sample, also at the left
   // The chip shows what it made of a picture whose references are missing, and says so in its status.
   if (decoder.settings.CodecType == cudaVideoCodec_H264 || decoder.settings.CodecType == cudaVideoCodec_HEVC) decoder.context->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
   if (parser.extradata_size > 0) {
@@ -324,11 +328,16 @@ bool unit(Parser& parser, const uint8_t* data, int size) {
     if (!vp && !hasSets(parser) && !parser.sequence && !found.key_frame && found.pict_type != AV_PICTURE_TYPE_I && found.key_frame != -1) return true;
     if (!beginSequence(parser, format)) return false;
   }
-  int index = parser.next;
-  for (int i = 0; i < parser.surfaces && parser.inUse.count(index); ++i) index = (index + 1) % parser.surfaces;
-  parser.next = (index + 1) % std::max(1, parser.surfaces);
+  // Both fields of a frame lie in one surface, and the time is that of the first (VulkanVideoDecoder.cpp, end_of_picture).
+  const bool field = found.picture_structure == AV_PICTURE_STRUCTURE_TOP_FIELD || found.picture_structure == AV_PICTURE_STRUCTURE_BOTTOM_FIELD;
+  const bool second = field && parser.firstField != AV_PICTURE_STRUCTURE_UNKNOWN && parser.firstField != found.picture_structure;
+  int index = second ? parser.firstFieldAt : parser.next;
+  for (int i = 0; !second && i < parser.surfaces && parser.inUse.count(index); ++i) index = (index + 1) % parser.surfaces;
+  if (!second) parser.next = (index + 1) % std::max(1, parser.surfaces);
   parser.inUse.insert(index);
-  parser.times[index] = {found.pts == AV_NOPTS_VALUE ? parser.expected : found.pts, found.pts != AV_NOPTS_VALUE};
+  parser.firstField = field && !second ? found.picture_structure : AV_PICTURE_STRUCTURE_UNKNOWN;
+  parser.firstFieldAt = index;
+  if (!second || !parser.times[index].valid) parser.times[index] = {found.pts == AV_NOPTS_VALUE ? parser.expected : found.pts, found.pts != AV_NOPTS_VALUE};
 
   PictureData handed{&parser, data, static_cast<size_t>(size)};
   const PictureData* address = &handed;
@@ -339,6 +348,9 @@ bool unit(Parser& parser, const uint8_t* data, int size) {
   picture.nBitstreamDataLen = static_cast<unsigned>(size);
   picture.pBitstreamData = data;
   picture.nNumSlices = 1;
+  picture.field_pic_flag = field;
+  picture.bottom_field_flag = found.picture_structure == AV_PICTURE_STRUCTURE_BOTTOM_FIELD;
+  picture.second_field = second;
   std::memcpy(picture.CodecSpecific.CodecReserved, &address, sizeof address);
   if (!parser.settings.pfnDecodePicture(parser.settings.pUserData, &picture)) return false;
   if (vp) parser.inUse.erase(index);  // never reordered, and some are never shown

@@ -47,6 +47,13 @@ for (const [rotation, mirror, expected] of turns) {
   });
 }
 
+test('columns that the stream cuts off at the left are cut off, to the sample', async () => {
+  const marked = 'color=lime:s=160x96,drawbox=x=0:y=0:w=6:h=96:color=red:t=fill';
+  const file = make('.ts', '-f', 'lavfi', '-i', marked, '-t', '1', ...x264, '-bsf:v', 'h264_metadata=crop_left=6');
+  const [red = 255, green = 0] = rgb(await firstPicture(file, { rungs: [rung('a', 154, 96)] }), 'crop=2:96:0:0,scale=1:1:flags=area'); // prettier-ignore
+  assert.ok(red < 64 && green > 128, `${red} ${green}`);
+});
+
 test('4:2:2 with 10 bits is turned too', async () => {
   const file = make('.mkv', '-i', asymmetric, ...x264, '-pix_fmt', 'yuv422p10le');
   assert.is(corners(await firstPicture(file, { rotation: 90, rungs: [rung('a', 90, 160)] })), 'brwg');

@@ -404,7 +404,7 @@ test('the check for machines with a card finds all good on the stand-in, free an
   assert.is(check.status, 0, check.stdout + check.stderr);
   const good = (what: RegExp): number =>
     check.stdout.match(new RegExp(`^\\| ${what.source}.*\\| good `, 'gm'))?.length ?? 0;
-  assert.ok(good(/NVDEC: /) >= (av1 ? 18 : 16), check.stdout);
+  assert.ok(good(/NVDEC: /) >= (av1 ? 19 : 17), check.stdout);
   assert.is(good(/kernel: /), 12, check.stdout);
   assert.is(good(/confined: /), 4, check.stdout);
   assert.not.match(check.stdout, /FAILED/);

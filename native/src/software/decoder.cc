@@ -20,6 +20,25 @@ int64_t durationOf(const AVFrame& frame) {
   return frame.pkt_duration;
 #endif
 }
+
+/**
+ * Cuts off what the stream says is not to be shown (ITU-T H.264, frame_crop_left_offset). libavcodec by itself leaves columns at
+ * the left that would end the alignment of the lines; here the picture is copied then.
+ */
+FramePtr cropped(FramePtr frame) {
+  const bool unaligned = frame->crop_left != 0;
+  if ((frame->crop_left | frame->crop_right | frame->crop_top | frame->crop_bottom) == 0) return frame;
+  check(av_frame_apply_cropping(frame.get(), AV_FRAME_CROP_UNALIGNED), Code::kDecodeFailed, "The picture's cropping");
+  if (!unaligned) return frame;
+  FramePtr aligned = makeFrame();
+  aligned->format = frame->format;
+  aligned->width = frame->width;
+  aligned->height = frame->height;
+  check(av_frame_get_buffer(aligned.get(), 0), Code::kInternal, "Frame buffer");
+  check(av_frame_copy(aligned.get(), frame.get()), Code::kInternal, "Frame copy");
+  check(av_frame_copy_props(aligned.get(), frame.get()), Code::kInternal, "Frame properties");
+  return aligned;
+}
 }  // namespace
 
 SoftwareDecoder::SoftwareDecoder(const EnginePlan& plan, const AVStream& stream, int threads)
@@ -38,6 +57,7 @@ SoftwareDecoder::SoftwareDecoder(const EnginePlan& plan, const AVStream& stream,
   check(avcodec_parameters_to_context(context_.get(), &parameters), Code::kInternal, "Codec parameters");
   context_->pkt_timebase = stream.time_base;
   context_->max_pixels = plan.maxPixels;
+  context_->apply_cropping = 0;
   context_->thread_count = std::clamp(threads, 1, kMostThreads);
   check(avcodec_open2(context_.get(), codec, nullptr), Code::kUnsupportedCodec, "The decoder does not start");
 }
@@ -75,8 +95,9 @@ void SoftwareDecoder::receive(const Sink& sink) {
       tooLarge_ = true;
       continue;
     }
-    FramePtr frame = makeFrame();
-    av_frame_move_ref(frame.get(), frame_.get());
+    FramePtr whole = makeFrame();
+    av_frame_move_ref(whole.get(), frame_.get());
+    FramePtr frame = cropped(std::move(whole));
     frame->pts = frame->best_effort_timestamp;
     // Captions and the like ride on frames; none of it is wanted in the rungs.
     while (frame->nb_side_data > 0) av_frame_remove_side_data(frame.get(), frame->side_data[0]->type);
