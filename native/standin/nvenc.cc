@@ -607,7 +607,8 @@ NVENCSTATUS NVENCAPI encode(void* handle, NV_ENC_PIC_PARAMS* given) {
   Resource* resource = find(session, given->inputBuffer);
   if (!resource || !resource->mapped) return fail(session, NV_ENC_ERR_RESOURCE_NOT_MAPPED, "an input that is not mapped");
   if (resource->locked) return fail(session, NV_ENC_ERR_LOCK_BUSY, "an input that is still locked");
-  if (resource->inFlight > 0) fail(session, NV_ENC_SUCCESS, "an input that the encoder still needs");
+  // FFmpeg does so, with lookahead too, and nobody has seen harm of it: counted only.
+  if (resource->inFlight > 0) count("inputs submitted again before they were coded");
   if (given->bufferFmt != resource->format) return fail(session, NV_ENC_ERR_INVALID_PARAM, "bufferFmt %x is not that of the input", given->bufferFmt);
   if (given->inputWidth > resource->width || given->inputHeight > resource->height) return fail(session, NV_ENC_ERR_INVALID_PARAM, "the picture is larger than its input");
   Output* output = findOutput(session, given->outputBitstream);

@@ -88,6 +88,7 @@ test('an input of NVENC is given back once the bits of its own picture have come
   const run = onStandin([onGpu(make('.mp4', ...testPicture('640x360', '25', 2), ...x264))]);
   assert.is(run.counted['pictures encoded'], 100);
   assert.is(run.counted['inputs unmapped before their pictures came out'], undefined);
+  assert.is(run.counted['inputs submitted again before they were coded'], undefined);
 });
 
 test('parameter sets stand in the initialisation section, and in no sample', () => {

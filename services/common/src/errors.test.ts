@@ -1,4 +1,5 @@
 // What errors of the system become.
+import { Metadata, status } from '@grpc/grpc-js';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { fromFileSystem, isCircumstance, SortieError } from './errors.js';
@@ -28,6 +29,11 @@ test('other errors are none of a file system', () => {
   assert.is(fromFileSystem(Object.assign(new Error('x'), { code: 'ENOSPC' })), null);
   assert.is(fromFileSystem('text'), null);
   assert.is(SortieError.from(thrown('ERR_SOMETHING', 'write')).code, 'INTERNAL');
+});
+
+test('a service of the version before that does not know a call is away for a moment', () => {
+  const thrown = Object.assign(new Error('12 UNIMPLEMENTED'), { code: status.UNIMPLEMENTED, details: 'unknown method', metadata: new Metadata() }); // prettier-ignore
+  assert.is(SortieError.from(thrown).code, 'UNAVAILABLE');
 });
 
 test('a code that is not known counts as a fault of the work', () => {

@@ -178,6 +178,12 @@ function fromGrpc(error: ServiceError): SortieError {
       cause: error,
     });
   }
+  // In the middle of a rollout, a call that the version before does not know.
+  if (error.code === status.UNIMPLEMENTED) {
+    return new SortieError('UNAVAILABLE', 'A service behind this one is of an older version; try again in a moment.', {
+      cause: error,
+    });
+  }
   if (error.code === status.CANCELLED) return new SortieError('CANCELLED', 'The call was cancelled.', { cause: error });
   return new SortieError('INTERNAL', error.details, { cause: error });
 }
