@@ -396,6 +396,15 @@ for (const [name, before, after] of independent) {
   });
 }
 
+test('the limit of sessions counts for all processes of the system', () => {
+  const script =
+    'for i in 1 2; do ffmpeg -v quiet -re -i "$0" -an -pix_fmt nv12 -c:v h264_nvenc -f null - & done; wait -n; first=$?; wait -n; echo $((first == 0)) $(($? == 0))';
+  const both = (sessions: string): string =>
+    spawnSync(standin, ['bash', '-c', script, clip], { encoding: 'utf8', env: { ...process.env, STANDIN_SESSIONS: sessions } }).stdout.trim(); // prettier-ignore
+  assert.is(both('2'), '1 1');
+  assert.is(both('1'), '0 1');
+});
+
 test('the check for machines with a card finds all good on the stand-in, free and confined', () => {
   const names = ['tools', 'machine', 'start', 'confined', 'codecs', 'kernels', 'pipeline', 'hold', 'sanitizer'];
   const check = spawnSync(standin, [join(native, 'test/gpu-check/run'), ...names], {

@@ -286,14 +286,13 @@ void NvidiaEncoder::encode(const Picture& picture, const Sink& sink) {
   if (!initialised_) initialise(*surface);
   if (freeOutputs_.empty()) takeOldest(&sink);
 
-  Input& input = inputs_[static_cast<uint64_t>(picture.pts)];
-  input.surface = picture.surface;
-  input.mapped = map(surface->planes);
+  const NV_ENC_INPUT_PTR mapped = map(surface->planes);
+  inputs_[static_cast<uint64_t>(picture.pts)] = {mapped, picture.surface};
   const NV_ENC_OUTPUT_PTR output = freeOutputs_.back();
   freeOutputs_.pop_back();
   NV_ENC_PIC_PARAMS parameters{};
   parameters.version = NV_ENC_PIC_PARAMS_VER;
-  parameters.inputBuffer = input.mapped;
+  parameters.inputBuffer = mapped;
   parameters.bufferFmt = surface->planes.wide ? NV_ENC_BUFFER_FORMAT_YUV420_10BIT : NV_ENC_BUFFER_FORMAT_NV12;
   parameters.inputWidth = static_cast<uint32_t>(settings_.width);
   parameters.inputHeight = static_cast<uint32_t>(settings_.height);
