@@ -18,13 +18,16 @@ import { Batch, type BatchAnswers } from './batch.js';
 const endedStates: readonly State[] = [State.STATE_SUCCEEDED, State.STATE_FAILED, State.STATE_CANCELLED];
 const remembered = 1_000;
 const maxBatch = 100;
+/** Many times what a call takes on a busy machine. */
+const lateMs = 500;
 
 export class Jobs {
-  private readonly asked = new Batch<Job>(
-    (jobIds) => this.fetch(jobIds),
-    (jobId) => new SortieError('NOT_FOUND', `Job ${jobId} was not found.`),
-    maxBatch,
-  );
+  private readonly asked = new Batch<Job>({
+    ask: (jobIds) => this.fetch(jobIds),
+    missing: (jobId) => new SortieError('NOT_FOUND', `Job ${jobId} was not found.`),
+    max: maxBatch,
+    lateMs,
+  });
   private readonly ended = new Map<string, Job>();
 
   constructor(private readonly client: JobServiceClient) {}

@@ -1,5 +1,6 @@
 // Services and their layers in pages, which end by their bytes, too: an answer must stay below gRPC's 4 MiB.
 import { SortieError } from '@sortie/common/errors';
+import { fitting } from '@sortie/common/fitting';
 import {
   Service,
   type GetServiceRequest,
@@ -38,13 +39,6 @@ const weight = (layer: Layer): number =>
   layerBytes +
   4 * (layer.name.length + layer.description.length + layer.sourceFileName.length + layer.owner.length + layer.serviceName.length); // prettier-ignore
 
-/** As many of the layers as fit. */
-function fitting(layers: readonly Layer[], bytes: number): Layer[] {
-  let left = bytes;
-  const count = layers.findIndex((layer) => (left -= weight(layer)) < 0);
-  return layers.slice(0, count < 0 ? layers.length : Math.max(1, count));
-}
-
 export async function getService(catalogue: Catalogue, request: GetServiceRequest): Promise<GetServiceResponse> {
   const size = sizeOf(request.pageSize, maxLayers, maxLayers);
   const after = readToken(request.pageToken, /^\d{1,10}$/);
@@ -53,7 +47,7 @@ export async function getService(catalogue: Catalogue, request: GetServiceReques
   service.lastReservedId = ids.at(-1);
   const rest = after === null ? ids : ids.filter((id) => id > Number(after));
   const page = await catalogue.summariesOf(service.serviceName, rest.slice(0, size));
-  service.layers = fitting(page, maxPageBytes);
+  service.layers = fitting(page, weight, maxPageBytes);
   const cut = service.layers.length < page.length;
   const last = cut ? service.layers.at(-1)?.layerId : rest[size - 1];
   const more = cut || rest.length > size;
@@ -75,7 +69,7 @@ export async function listServices(catalogue: Catalogue, request: ListServicesRe
     if (service) {
       const ids = await catalogue.reservedIds(key);
       service.lastReservedId = ids.at(-1);
-      service.layers = fitting(await catalogue.summariesOf(key, ids.slice(0, maxLayers)), maxPageBytes / 2);
+      service.layers = fitting(await catalogue.summariesOf(key, ids.slice(0, maxLayers)), weight, maxPageBytes / 2);
       const bytes = Service.encode(service).finish().length;
       if (services.length > 0 && bytes > left) break;
       left -= bytes;

@@ -465,6 +465,12 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     } while (pageToken !== '');
     assert.is(seen.size, count);
     assert.ok(pages > 1, `${pages} pages`);
+    // Many by their ids.
+    const absent = [`j${randomUUID()}`, 'no id at all'];
+    const asked = [...seen].slice(0, 98);
+    const first = await call(client.batchGetJobs.bind(client), { jobIds: [...asked, ...absent] });
+    assert.equal([...first.missingIds].sort(), [...absent].sort());
+    assert.equal(first.jobs.map(({ jobId }) => jobId).sort(), [...asked].sort());
   });
 
   it('wrong fields are named', async (context) => {
@@ -473,6 +479,8 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     assert.is(error.violations[0]?.field, 'owner');
     await refused('NOT_FOUND', call(client.getJob.bind(client), { jobId: `j${randomUUID()}` }));
     await refused('NOT_FOUND', call(client.getJob.bind(client), { jobId: "j'; DROP TABLE jobs" }));
+    const many = Array.from({ length: 101 }, () => `j${randomUUID()}`);
+    await refused('INVALID_ARGUMENT', call(client.batchGetJobs.bind(client), { jobIds: many }));
   });
 
   it('health tells the truth about each dependency; without NATS the service stays ready', async (context) => {

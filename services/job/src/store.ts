@@ -2,6 +2,7 @@
 // comes from the database, so that the clocks of several services need not agree.
 import type { Database, Queryable, Row } from '@sortie/common/database';
 import { SortieError } from '@sortie/common/errors';
+import { fitting } from '@sortie/common/fitting';
 import { Job, JobEvent, Progress, State } from '@sortie/common/gen/sortie/job/v1/job';
 import type { Change, JobRecord } from './job.js';
 
@@ -131,17 +132,13 @@ export class Store {
 
   /** Those that exist, in any order; as many as fit into a page. */
   async getMany(jobIds: readonly string[]): Promise<{ jobs: Job[]; missing: string[] }> {
-    const rows = await this.database.query(`SELECT ${columns} FROM ${source} WHERE job_id = ANY ($1::text[])`, [
-      jobIds,
-    ]);
+    const rows = await this.database.query(
+      `SELECT ${columns}, length(document::text) AS bytes FROM ${source} WHERE job_id = ANY ($1::text[])`,
+      [jobIds],
+    );
     const found = new Set(rows.map((row) => row['job_id'] as string));
-    let left = maxPageBytes;
-    const fitting = rows.filter((row, index) => {
-      left -= JSON.stringify(row['document']).length;
-      return index === 0 || left > 0;
-    });
     return {
-      jobs: fitting.map((row) => toVersioned(row).record.job),
+      jobs: fitting(rows, (row) => Number(row['bytes']), maxPageBytes).map((row) => toVersioned(row).record.job),
       missing: jobIds.filter((jobId) => !found.has(jobId)),
     };
   }
