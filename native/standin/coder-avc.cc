@@ -44,8 +44,9 @@ Bytes avcHeaders(const Form& form) {
   sps.ue(2);   // max_num_ref_frames
   sps.u(1, 0);
   sps.ue(columns - 1);
-  sps.ue(rows - 1);
-  sps.u(1, 1);  // frame_mbs_only
+  sps.ue(form.fields ? rows / 2 - 1 : rows - 1);
+  sps.u(1, !form.fields);  // frame_mbs_only
+  if (form.fields) sps.u(1, 0);
   sps.u(1, 1);
   const bool crop = columns * 16 != form.width || rows * 16 != form.height;
   sps.u(1, crop);
@@ -86,7 +87,8 @@ Bytes avcHeaders(const Form& form) {
   BitWriter pps;
   pps.ue(0);
   pps.ue(0);
-  pps.u(2, 0);
+  pps.u(1, 0);
+  pps.u(1, form.fields);  // bottom_field_pic_order_in_frame_present
   pps.ue(0);
   pps.ue(0);
   pps.ue(0);

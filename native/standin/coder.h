@@ -20,6 +20,8 @@ struct Form {
   bool signal;
   unsigned videoFormat, fullRange, primaries, transfer, matrix;
   bool reorders;
+  /** Frames may be coded as two fields. */
+  bool fields;
 };
 
 /** One picture: NV12, or P010, and its place in coding and display order. */

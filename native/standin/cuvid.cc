@@ -29,7 +29,8 @@ namespace {
 using namespace standin;
 
 enum : int { kInvalidValue = 1, kInvalidContext = 201, kMapFailed = 205, kNotSupported = 801, kUnknown = 999 };
-constexpr int kNeededSurfaces = 9;  // of VP9 and AV1 (VulkanVP9Decoder.cpp, VulkanAV1Decoder.cpp: nMinNumDecodeSurfaces)
+// Of VP9 and AV1 (VulkanVP9Decoder.cpp, VulkanAV1Decoder.cpp: nMinNumDecodeSurfaces); for MPEG-1, 2 and 4 nobody tells.
+constexpr int kNeededSurfaces = 9;
 constexpr long kClockRate = 10'000'000;  // "0=default (10 MHz)" (CUVIDPARSERPARAMS::ulClockRate)
 CUresult answer(int code) { return static_cast<CUresult>(code); }
 

@@ -29,6 +29,9 @@ class Clip {
 
 sortie::EnginePlan planFor(const std::filesystem::path& file);
 
+/** Sizes of sd, hd and fhd. */
+constexpr int kLadder[][2] = {{720, 404}, {1280, 720}, {1920, 1080}};
+
 /** Seconds that the work takes. */
 double secondsOf(const std::function<void()>& work);
 

@@ -8,10 +8,6 @@ namespace gpucheck {
 
 using namespace sortie;
 
-namespace {
-constexpr int kLadder[][2] = {{720, 404}, {1280, 720}, {1920, 1080}};
-}
-
 void nvenc(const DevicePtr& device, const Folder& folder) {
   std::vector<const char*> codecs;
   for (const bool hevc : {false, true}) {

@@ -1,5 +1,5 @@
 // paff FILE: an H.264 stream whose frames are coded now as two fields and now as one picture (PAFF), which no encoder at hand makes.
-// I_PCM macroblocks, and skipped ones in second fields, which refer to the first (ITU-T H.264, 7.3.2.1, 7.3.3, 8.2.1).
+// I_PCM macroblocks, and skipped ones in second fields, which refer to the first (ITU-T H.264, 7.3.3, 8.2.1).
 #include <cstdio>
 
 #include "../../standin/coder.h"
@@ -11,65 +11,7 @@ using standin::Bytes;
 namespace {
 
 constexpr unsigned kColumns = 20, kRows = 18, kFrames = 24;  // macroblocks; rows of a frame
-constexpr uint8_t kReference = 3 << 5, kSlice = 1, kIdrSlice = 5, kSps = 7, kPps = 8;
-
-Bytes parameterSets() {
-  Bytes out;
-  BitWriter sps;
-  sps.u(8, 100);  // High
-  sps.u(8, 0);
-  sps.u(8, 40);  // level 4
-  sps.ue(0);
-  sps.ue(1);  // 4:2:0
-  sps.ue(0);
-  sps.ue(0);
-  sps.u(2, 0);
-  sps.ue(4);   // frame_num: 8 bits
-  sps.ue(0);   // pic_order_cnt_type
-  sps.ue(12);  // 16 bits
-  sps.ue(2);   // max_num_ref_frames
-  sps.u(1, 0);
-  sps.ue(kColumns - 1);
-  sps.ue(kRows / 2 - 1);
-  sps.u(1, 0);  // frame_mbs_only
-  sps.u(1, 0);  // mb_adaptive_frame_field
-  sps.u(1, 1);
-  sps.u(1, 0);
-  sps.u(1, 1);  // VUI
-  sps.u(4, 0);
-  sps.u(1, 1);  // timing: 25 frames a second
-  sps.u(32, 1);
-  sps.u(32, 50);
-  sps.u(1, 1);
-  sps.u(3, 0);
-  sps.u(1, 1);  // bitstream_restriction
-  sps.u(1, 1);
-  sps.ue(0);
-  sps.ue(0);
-  sps.ue(16);
-  sps.ue(16);
-  sps.ue(0);  // no reordering
-  sps.ue(2);
-  sps.trailing();
-  appendNal(out, {kReference | kSps}, sps.bytes);
-  BitWriter pps;
-  pps.ue(0);
-  pps.ue(0);
-  pps.u(1, 0);
-  pps.u(1, 1);  // bottom_field_pic_order_in_frame_present
-  pps.ue(0);
-  pps.ue(0);
-  pps.ue(0);
-  pps.u(3, 0);
-  pps.se(0);
-  pps.se(0);
-  pps.se(0);
-  pps.u(1, 1);  // deblocking_filter_control_present
-  pps.u(2, 0);
-  pps.trailing();
-  appendNal(out, {kReference | kPps}, pps.bytes);
-  return out;
-}
+constexpr uint8_t kReference = 3 << 5, kSlice = 1, kIdrSlice = 5;
 
 enum class Structure { kFrame, kTop, kBottom };
 
@@ -124,7 +66,13 @@ void picture(Bytes& out, unsigned frame, Structure structure) {
 }  // namespace
 
 int main(int, char** words) {
-  Bytes out = parameterSets();
+  standin::Form form{};
+  form.width = kColumns * 16;
+  form.height = kRows * 16;
+  form.frameRateNum = 25;
+  form.frameRateDen = 1;
+  form.fields = true;
+  Bytes out = standin::avcHeaders(form);
   for (unsigned frame = 0; frame < kFrames; ++frame) {
     if (frame % 2 == 1) {
       picture(out, frame, Structure::kFrame);

@@ -17,7 +17,6 @@ using nvidia::Device;
 
 namespace {
 
-constexpr int kLadder[][2] = {{720, 404}, {1280, 720}, {1920, 1080}};
 constexpr double kHoldSeconds = 5, kMostHoldSeconds = 20;
 
 /** Scalers of the first rungs of the ladder, each on a stream of its own. */

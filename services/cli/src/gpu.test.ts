@@ -20,7 +20,7 @@ const it = suite<Context>('gpu');
 
 it.before(async (context) => {
   context.standin = makeStandin();
-  context.sortie = await startSortie({ LD_LIBRARY_PATH: context.standin.folder, SORTIE_GPU_STALL_SECONDS: '15' });
+  context.sortie = await startSortie({ LD_LIBRARY_PATH: context.standin.folder, SORTIE_GPU_STALL_SECONDS: '8' });
   context.flight = join(context.sortie.directory, 'flight.ts');
   await generateFlight(context.flight, { seconds: 6, width: 1280, height: 720, fps: 30 });
 });
@@ -58,6 +58,13 @@ it('a job on the GPU: message 159, every rung, no rule broken', async (context) 
   assert.match(line, /end: 0 violations, 0 leaks, .*180 pictures decoded, 360 pictures encoded/);
 });
 
+it('a driver that takes longer to start than a GPU may stand still is waited for', async (context) => {
+  context.standin.set({ INIT_SECONDS: '10' });
+  const { job, told } = await ingest(context, 'SlowStart');
+  assert.is(job.status, 'COMPLETED');
+  assert.is(told.customAttributes.messageCodes[6], 159, told.messages.join('; '));
+});
+
 it('the resource self tells which GPUs are there and what works', async ({ sortie }) => {
   const response = await fetch(`${sortie.local.gateway}/arcgis/rest/self?f=json&token=${sortie.rest.currentToken}`);
   const { transcoders } = (await response.json()) as {
@@ -69,7 +76,7 @@ it('the resource self tells which GPUs are there and what works', async ({ sorti
 
 const faults: [string, string, Record<string, string>, RegExp][] = [
   ['Lost', 'the device is lost in the middle', { LOST_AT: '150' }, /ILLEGAL_ADDRESS|NVENC/],
-  ['Hanging', 'the driver hangs in the middle', { HANG_AT: '150' }, /no progress for 15 s/],
+  ['Hanging', 'the driver hangs in the middle', { HANG_AT: '150' }, /no progress for 8 s/],
   ['Killed', 'the engine is killed in the middle', { CRASH_AT: '150' }, /SIGKILL/],
   ['Undecoded', 'NVDEC gives no picture', { DECODES_NOTHING: 'h264' }, /NVDEC gave 0 pictures/],
   ['Damaged', 'NVDEC finds every fifth picture damaged', { DAMAGED: '20' }, /pictures damaged/],

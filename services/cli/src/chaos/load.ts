@@ -179,7 +179,7 @@ let nextNote = Date.now();
 while (unfinished.size > 0) {
   for (const jobId of unfinished) {
     const job = await rest.job(jobId);
-    if (job.status === 'In Progress') break;
+    if (job.status === 'In Progress') continue;
     unfinished.delete(jobId);
     const count = job.customAttributes.sortie?.attempts.length ?? 0;
     attempts[count] = (attempts[count] ?? 0) + 1;
@@ -190,7 +190,7 @@ while (unfinished.size > 0) {
     console.log(`${unfinished.size} jobs are left, ${kills} kills`);
     nextNote = Date.now() + 30_000;
   }
-  await sleep(1_000);
+  await sleep(10_000);
 }
 going = false;
 stopWatching.abort();

@@ -52,8 +52,6 @@ const sessionBytes = 60e6;
  * without adaptive quantization. Reckoned, not measured.
  */
 const extraPasses = 1 + 1 / 4 + 1 / 4;
-/** GeForce cards share so many sessions in one system, however many cards there are (since January 2024; three before 2023). */
-const geforceSessions = 8;
 
 export interface Cost {
   /** Engines, as a number of them (0.5: half of one), that decoding at the speed of the recording takes. */
@@ -110,8 +108,8 @@ export function costOf(
 /** Whether its sessions are counted with those of all other cards of its kind. */
 export const sharesSessions = ({ name }: Pick<GpuReport, 'name'>): boolean => /\bGeForce\b/i.test(name);
 
-/** Sessions of all cards that share them. */
-export const sharedSessions = geforceSessions;
+/** GeForce cards have so many in one system, however many cards there are (since January 2024; three before 2023). */
+export const sharedSessions = 8;
 
 /** Engines of a device, at least one of each that works. */
 export const capacityOf = (gpu: GpuReport): { decode: number; encode: number; memory: number } => ({
