@@ -25,7 +25,7 @@ namespace {
 struct Allocation {
   size_t bytes;
   std::string owner;
-  uint8_t* host;
+  std::shared_ptr<uint8_t> host;
   size_t reserved;
 };
 
@@ -166,7 +166,7 @@ uint64_t allocate(size_t bytes, const char* owner) {
     return 0;
   }
   const std::lock_guard lock(book().mutex_);
-  book().memory[reinterpret_cast<uint64_t>(address)] = {bytes, owner, static_cast<uint8_t*>(host), reserved};
+  book().memory[reinterpret_cast<uint64_t>(address)] = {bytes, owner, {static_cast<uint8_t*>(host), std::free}, reserved};
   return reinterpret_cast<uint64_t>(address);
 }
 
@@ -176,19 +176,19 @@ bool release(uint64_t address, const char* owner) {
   if (found == book().memory.end() || found->second.owner != owner) return false;
   const Allocation gone = found->second;
   book().memory.erase(found);
-  std::memset(gone.host, 0xDD, gone.bytes);
-  std::free(gone.host);
+  std::memset(gone.host.get(), 0xDD, gone.bytes);
   ::munmap(reinterpret_cast<void*>(address), gone.reserved);
   return true;
 }
 
-uint8_t* memory(uint64_t address, size_t bytes) {
+std::shared_ptr<uint8_t> memory(uint64_t address, size_t bytes) {
   const std::lock_guard lock(book().mutex_);
   auto found = book().memory.upper_bound(address);
   if (found == book().memory.begin()) return nullptr;
   --found;
   const auto& [begin, allocation] = *found;
-  return address + bytes <= begin + allocation.bytes ? allocation.host + (address - begin) : nullptr;
+  if (address + bytes > begin + allocation.bytes) return nullptr;
+  return {allocation.host, allocation.host.get() + (address - begin)};
 }
 
 size_t allocated() {

@@ -265,7 +265,7 @@ CUresult cuMemFree_v2(CUdeviceptr address) {
 CUresult cuMemsetD8Async(CUdeviceptr address, unsigned char value, size_t bytes, CUstream stream) {
   NEED_CONTEXT("cuMemsetD8Async");
   enqueue(stream, [=] {
-    if (uint8_t* at = memory(address, bytes)) std::memset(at, value, bytes);
+    if (const auto at = memory(address, bytes)) std::memset(at.get(), value, bytes);
     else violation("cuMemsetD8 outside device memory");
   });
   return CUDA_SUCCESS;
@@ -274,27 +274,26 @@ CUresult cuMemsetD8Async(CUdeviceptr address, unsigned char value, size_t bytes,
 namespace {
 
 /** Where a row of a copy lies for the host; null outside device memory. */
-uint8_t* sourceRow(const CUDA_MEMCPY2D& copy, size_t y) {
+std::shared_ptr<uint8_t> sourceRow(const CUDA_MEMCPY2D& copy, size_t y) {
   const size_t offset = (copy.srcY + y) * copy.srcPitch + copy.srcXInBytes;
   if (copy.srcMemoryType == CU_MEMORYTYPE_DEVICE) return memory(copy.srcDevice + offset, copy.WidthInBytes);
-  return const_cast<uint8_t*>(static_cast<const uint8_t*>(copy.srcHost)) + offset;
+  return {std::shared_ptr<void>(), const_cast<uint8_t*>(static_cast<const uint8_t*>(copy.srcHost)) + offset};
 }
-uint8_t* targetRow(const CUDA_MEMCPY2D& copy, size_t y) {
+std::shared_ptr<uint8_t> targetRow(const CUDA_MEMCPY2D& copy, size_t y) {
   const size_t offset = (copy.dstY + y) * copy.dstPitch + copy.dstXInBytes;
   if (copy.dstMemoryType == CU_MEMORYTYPE_DEVICE) return memory(copy.dstDevice + offset, copy.WidthInBytes);
-  return static_cast<uint8_t*>(copy.dstHost) + offset;
+  return {std::shared_ptr<void>(), static_cast<uint8_t*>(copy.dstHost) + offset};
 }
 
 void copyRows(const CUDA_MEMCPY2D& copy) {
   if (lost()) return;
   for (size_t y = 0; y < copy.Height; ++y) {
-    const uint8_t* from = sourceRow(copy, y);
-    uint8_t* to = targetRow(copy, y);
+    const auto from = sourceRow(copy, y), to = targetRow(copy, y);
     if (!from || !to) {
       violation("cuMemcpy2D %s outside device memory: row %zu of %zu", from ? "writes" : "reads", y, copy.Height);
       return;
     }
-    std::memcpy(to, from, copy.WidthInBytes);
+    std::memcpy(to.get(), from.get(), copy.WidthInBytes);
   }
 }
 
@@ -306,7 +305,7 @@ CUresult copy2d(CUDA_MEMCPY2D copy, CUstream stream) {
   if (copy.srcMemoryType == CU_MEMORYTYPE_HOST) {
     count("planes copied to the device");
     auto staged = std::make_shared<std::vector<uint8_t>>(copy.WidthInBytes * copy.Height);
-    for (size_t y = 0; y < copy.Height; ++y) std::memcpy(staged->data() + y * copy.WidthInBytes, sourceRow(copy, y), copy.WidthInBytes);
+    for (size_t y = 0; y < copy.Height; ++y) std::memcpy(staged->data() + y * copy.WidthInBytes, sourceRow(copy, y).get(), copy.WidthInBytes);
     copy.srcHost = staged->data();
     copy.srcPitch = copy.WidthInBytes;
     copy.srcY = copy.srcXInBytes = 0;

@@ -604,9 +604,9 @@ CUresult cuvidMapVideoFrame64(CUvideodecoder handle, int index, unsigned long lo
   const bool upper = (processing->top_field_first != 0) != (processing->second_field != 0);
   enqueue(processing->output_stream, [=, target = *address, row = *pitch] {
     if (lost()) return;
-    uint8_t* into = memory(target, row * rows * 3 / 2);
-    if (!into) violation("a frame was unmapped before it was written");
-    else postProcess(settings, *frame, bob, upper, into, row);
+    const auto into = memory(target, row * rows * 3 / 2);
+    if (into) postProcess(settings, *frame, bob, upper, into.get(), row);
+    else if (!lost()) violation("a frame was unmapped before it was written");
   });
   return CUDA_SUCCESS;
 }

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <vector>
 
 #include "../src/nvidia/kernels.cu"
 #include "standin.h"
@@ -16,31 +18,35 @@ using sortie::nvidia::Turn;
 
 size_t rows(int pitch, int height, int rowBytes) { return static_cast<size_t>(pitch) * static_cast<size_t>(height - 1) + static_cast<size_t>(rowBytes); }
 
+/** What a kernel reads and writes is there until it has run. */
+using Held = std::vector<std::shared_ptr<uint8_t>>;
+
 /** Turns an address of the device into where the CPU build finds it. False, and a violation, when it cannot. */
 template <typename Pointer>
-bool reach(Pointer& at, size_t bytes, const char* what) {
-  uint8_t* host = memory(reinterpret_cast<uint64_t>(at), bytes);
-  if (!host) violation("a kernel's %s lies outside device memory, or was given back before it ran", what);
-  at = reinterpret_cast<Pointer>(host);
-  return host != nullptr;
+bool reach(Held& held, Pointer& at, size_t bytes, const char* what) {
+  held.push_back(memory(reinterpret_cast<uint64_t>(at), bytes));
+  // On a lost device nothing waits for kernels any more.
+  if (!held.back() && !lost()) violation("a kernel's %s lies outside device memory, or was given back before it ran", what);
+  at = reinterpret_cast<Pointer>(held.back().get());
+  return at != nullptr;
 }
 
-bool reachAll(FilterPass& pass) {
-  return reach(pass.source, rows(pass.sourcePitch, pass.sourceHeight, pass.sourceWidth), "source") &&
-         reach(pass.target, rows(pass.targetPitch, pass.targetHeight, pass.targetWidth), "target") &&
-         reach(pass.weights, static_cast<size_t>(pass.taps) * 2, "table of weights") && reach(pass.offsets, 4, "table of offsets");
+bool reachAll(Held& held, FilterPass& pass) {
+  return reach(held, pass.source, rows(pass.sourcePitch, pass.sourceHeight, pass.sourceWidth), "source") &&
+         reach(held, pass.target, rows(pass.targetPitch, pass.targetHeight, pass.targetWidth), "target") &&
+         reach(held, pass.weights, static_cast<size_t>(pass.taps) * 2, "table of weights") && reach(held, pass.offsets, 4, "table of offsets");
 }
-bool reachAll(Turn& job) {
-  return reach(job.source, static_cast<size_t>(job.sourcePitch), "source") &&
-         reach(job.target, rows(job.targetPitch, job.targetHeight, job.targetWidth), "target");
+bool reachAll(Held& held, Turn& job) {
+  return reach(held, job.source, static_cast<size_t>(job.sourcePitch), "source") &&
+         reach(held, job.target, rows(job.targetPitch, job.targetHeight, job.targetWidth), "target");
 }
 
-bool reachAll(ToneMapPass& pass) {
-  return reach(pass.luma, rows(pass.sourcePitch, pass.height, 2 * pass.width), "source") &&
-         reach(pass.chroma, rows(pass.sourcePitch, pass.height / 2, 2 * pass.width), "source") &&
-         reach(pass.targetLuma, rows(pass.targetPitch, pass.height, pass.width), "target") &&
-         reach(pass.targetChroma, rows(pass.targetPitch, pass.height / 2, pass.width), "target") &&
-         reach(pass.lumaTable, sizeof *pass.lumaTable, "table") && reach(pass.chromaTable, sizeof *pass.chromaTable, "table");
+bool reachAll(Held& held, ToneMapPass& pass) {
+  return reach(held, pass.luma, rows(pass.sourcePitch, pass.height, 2 * pass.width), "source") &&
+         reach(held, pass.chroma, rows(pass.sourcePitch, pass.height / 2, 2 * pass.width), "source") &&
+         reach(held, pass.targetLuma, rows(pass.targetPitch, pass.height, pass.width), "target") &&
+         reach(held, pass.targetChroma, rows(pass.targetPitch, pass.height / 2, pass.width), "target") &&
+         reach(held, pass.lumaTable, sizeof *pass.lumaTable, "table") && reach(held, pass.chromaTable, sizeof *pass.chromaTable, "table");
 }
 
 template <typename Parameters, void (*kernel)(Parameters)>
@@ -48,7 +54,8 @@ std::function<void()> launch(int width, int height, void* given) {
   Parameters parameters;
   std::memcpy(&parameters, given, sizeof parameters);
   return [=]() mutable {
-    if (lost() || !reachAll(parameters)) return;
+    Held held;
+    if (lost() || !reachAll(held, parameters)) return;
     for (int y = 0; y < height; ++y)
       for (int x = 0; x < width; ++x) {
         sortie::nvidia::place = {x, y};

@@ -180,9 +180,10 @@ void snapshot(Resource& resource, Bytes& into) {
     into.resize(bytes);
     return;
   }
-  const uint8_t* from = resource.own.empty() ? memory(reinterpret_cast<uint64_t>(resource.address), bytes - resource.pitch) : resource.own.data();
+  const auto held = resource.own.empty() ? memory(reinterpret_cast<uint64_t>(resource.address), bytes - resource.pitch) : nullptr;
+  const uint8_t* from = resource.own.empty() ? held.get() : resource.own.data();
   if (!from) {
-    violation("NVENC: the input's memory was freed before it was read");
+    if (!lost()) violation("NVENC: the input's memory was freed before it was read");
     into.resize(bytes);
     return;
   }

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "../src/nvidia/sdk/dynlink_cuda.h"
@@ -50,8 +51,11 @@ void beat();
  */
 uint64_t allocate(size_t bytes, const char* owner);
 bool release(uint64_t address, const char* owner);
-/** Where the host has what lies at the address; null unless all of it lies in one living allocation. */
-uint8_t* memory(uint64_t address, size_t bytes);
+/**
+ * Where the host has what lies at the address; null unless all of it lies in one living allocation. Whoever holds it may still
+ * read and write when the allocation is given back, as a chip may that is not waited for because its device is lost.
+ */
+std::shared_ptr<uint8_t> memory(uint64_t address, size_t bytes);
 inline bool inDevice(uint64_t address, size_t bytes) { return memory(address, bytes) != nullptr; }
 size_t allocated();
 

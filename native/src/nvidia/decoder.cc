@@ -300,7 +300,10 @@ bool NvidiaDecoder::isProgressive(const CUVIDPARSERDISPINFO& picture) const {
 void NvidiaDecoder::show(const CUVIDPARSERDISPINFO& picture) {
   ++shown_;
   const Stamp stamp = stampOf(picture);
-  if (stamp.hidden || stopped_() || !session_->waitForRoom(stopped_)) return;
+  if (stamp.hidden || stopped_()) return;
+  // Before anything is mapped: where the device is lost no event can be made, and what is mapped would stay so.
+  const auto ready = std::make_shared<Event>(device_);
+  if (!session_->waitForRoom(stopped_)) return;
   CUVIDPROCPARAMS processing{};
   processing.progressive_frame = isProgressive(picture);
   processing.top_field_first = picture.top_field_first;
@@ -310,7 +313,6 @@ void NvidiaDecoder::show(const CUVIDPARSERDISPINFO& picture) {
   unsigned long long frame = 0;
   unsigned pitch = 0;
   const CUresult mapped = device_->driver.cuvidMapVideoFrame64(session_->get(), picture.picture_index, &frame, &pitch, &processing);
-  const auto ready = std::make_shared<Event>(device_);
   // A frame that nobody looked at is given back only when it is written all the same.
   const std::shared_ptr<const void> owner(static_cast<const void*>(nullptr),
                                           [session = session_, ready, frame = mapped == CUDA_SUCCESS ? frame : 0](const void*) { session->unmap(frame, *ready); });

@@ -20,7 +20,7 @@ const it = suite<Context>('gpu');
 
 it.before(async (context) => {
   context.standin = makeStandin();
-  context.sortie = await startSortie({ LD_LIBRARY_PATH: context.standin.folder, SORTIE_GPU_STALL_SECONDS: '8' });
+  context.sortie = await startSortie({ LD_LIBRARY_PATH: context.standin.folder, SORTIE_GPU_STALL_SECONDS: '15' });
   context.flight = join(context.sortie.directory, 'flight.ts');
   await generateFlight(context.flight, { seconds: 6, width: 1280, height: 720, fps: 30 });
 });
@@ -59,7 +59,7 @@ it('a job on the GPU: message 159, every rung, no rule broken', async (context) 
 });
 
 it('a driver that takes longer to start than a GPU may stand still is waited for', async (context) => {
-  context.standin.set({ INIT_SECONDS: '10' });
+  context.standin.set({ INIT_SECONDS: '18' });
   const { job, told } = await ingest(context, 'SlowStart');
   assert.is(job.status, 'COMPLETED');
   assert.is(told.customAttributes.messageCodes[6], 159, told.messages.join('; '));
@@ -76,7 +76,7 @@ it('the resource self tells which GPUs are there and what works', async ({ sorti
 
 const faults: [string, string, Record<string, string>, RegExp][] = [
   ['Lost', 'the device is lost in the middle', { LOST_AT: '150' }, /ILLEGAL_ADDRESS|NVENC/],
-  ['Hanging', 'the driver hangs in the middle', { HANG_AT: '150' }, /no progress for 8 s/],
+  ['Hanging', 'the driver hangs in the middle', { HANG_AT: '150' }, /no progress for 15 s/],
   ['Killed', 'the engine is killed in the middle', { CRASH_AT: '150' }, /SIGKILL/],
   ['Undecoded', 'NVDEC gives no picture', { DECODES_NOTHING: 'h264' }, /NVDEC gave 0 pictures/],
   ['Damaged', 'NVDEC finds every fifth picture damaged', { DAMAGED: '20' }, /pictures damaged/],
@@ -90,7 +90,7 @@ for (const [service, name, settings, why] of faults) {
     assert.is(job.customAttributes.sortie?.attempts.length, 1);
     assert.not.ok(told.customAttributes.messageCodes.includes(159), 'NVENC did not make what is there');
     assert.equal(told.customAttributes.messageCodes.slice(6, 8), [9159, 9160]);
-    assert.match(told.messages[7] ?? '', why);
+    assert.match(told.messages[7] ?? '', why, told.messages.join('; '));
     const layer = layerFolder(context.sortie, service);
     const abr = await readFile(join(layer, 'ABR.m3u8'), 'utf8');
     assert.is([...abr.matchAll(/RESOLUTION=/g)].length, 2);

@@ -104,7 +104,7 @@ function openPostgres(url: string, options: DatabaseOptions): Database {
 }
 
 /** One that is going has handed its work back by then. */
-const lockWaitMs = 10_000;
+const lockWaitMs = 20_000;
 
 async function openEmbedded(directory: string): Promise<Database> {
   await mkdir(directory, { recursive: true });

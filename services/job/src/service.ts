@@ -141,8 +141,9 @@ export async function startJobService(
     stop: async (hurry) => {
       health.stop();
       await running.stop(undefined, hurry);
-      await Promise.all([expiring.stop(), announcing.stop(), keeping.stop()]);
+      // Before the loops: a round that waits for a NATS that is gone ends at once.
       await nats.close();
+      await Promise.all([expiring.stop(), announcing.stop(), keeping.stop()]);
       await database.close();
     },
   };
