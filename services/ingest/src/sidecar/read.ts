@@ -6,6 +6,7 @@ import { sidecarBudget } from '../budgets.js';
 import { encodePacket } from '../klv/encode.js';
 import { decodePacket } from '../klv/packet.js';
 import { KlvReader, readKlvFile, type TimedPacket } from '../klv/read.js';
+import type { Notes } from '../telemetry/notes.js';
 import { csvRows } from './csv.js';
 import { gpxRows } from './gpx.js';
 import { wrong, type Row, type Sidecar } from './row.js';
@@ -21,7 +22,7 @@ const readers: Readonly<Record<string, (sidecar: Sidecar) => AsyncGenerator<Row>
 const version = 19;
 
 /** Packets in the order of their time. Throws SIDECAR_INVALID with the file, the place and what to do. */
-export async function* readSidecar(sidecar: Sidecar): AsyncGenerator<TimedPacket> {
+export async function* readSidecar(sidecar: Sidecar, _notes: Notes): AsyncGenerator<TimedPacket> {
   const kind = extname(sidecar.name).slice(1).toLowerCase();
   await checkSize(sidecar, kind === 'klv' ? sidecarBudget.klvBytes : sidecarBudget.textBytes);
   const packets = kind === 'klv' ? readKlvFile(sidecar.path, new KlvReader('klv')) : converted(sidecar, kind);

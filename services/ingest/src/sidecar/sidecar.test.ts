@@ -9,6 +9,7 @@ import { nowhere } from '../klv/geometry.js';
 import { encodePacket } from '../klv/encode.js';
 import { convertedFrom, type TimedPacket } from '../klv/read.js';
 import { State } from '../klv/state.js';
+import { Notes } from '../telemetry/notes.js';
 import { readSidecar } from './read.js';
 
 const it = suite<{ directory: string }>('sidecars');
@@ -21,7 +22,7 @@ async function read(directory: string, name: string, text: string): Promise<Time
   const path = join(directory, name);
   await writeFile(path, text);
   const packets: TimedPacket[] = [];
-  for await (const packet of readSidecar({ name, path })) packets.push(packet);
+  for await (const packet of readSidecar({ name, path }, new Notes())) packets.push(packet);
   return packets;
 }
 
@@ -87,7 +88,7 @@ it('packets of KLV beside a video stay what they are', async ({ directory }) => 
   const bytes = [0, 1].map((index) => encodePacket([[2, BigInt(stamp + index * 1e6)], [13, 46.5]])); // prettier-ignore
   await writeFile(path, Buffer.concat([Buffer.from('junk'), ...bytes]));
   const packets: TimedPacket[] = [];
-  for await (const packet of readSidecar({ name: 'A.KLV', path })) packets.push(packet);
+  for await (const packet of readSidecar({ name: 'A.KLV', path }, new Notes())) packets.push(packet);
   assert.equal(values(packets, 2, 13), [[stamp, 46.5], [stamp + 1e6, 46.5]]); // prettier-ignore
   assert.equal(packets.map((packet) => [packet.sidecar, convertedFrom(packet)]), [['klv', undefined], ['klv', undefined]]); // prettier-ignore
 });

@@ -38,11 +38,12 @@ export async function extractKlv(
   const { directory } = run.parts;
   const order: ExtractOrder = {
     kind: 'extract',
-    video: container && { path: source.path, container },
+    video: container && { path: source.path, container, program: null },
     sidecars,
     outputDir: directory,
     videoBytes: source.file.sizeBytes,
     duration: made.duration,
+    creationTime: null,
     clock: [{ mediaTime: 0, pts90k: made.originPts90k }, ...made.clockJumps],
     ranges: (made.rungs[0]?.segments ?? []).map(({ start, duration }) => ({ start, duration })),
     largestSegment: Math.max(
@@ -66,7 +67,9 @@ export async function extractKlv(
   return { packets: found.packets, packetsPath, cuesPlaylist: cuesPlaylistPath, layer: layerTelemetry(found) };
 }
 
-function warn(run: Run, { packets, badChecksums, packetsWithoutItems, cuesLeftOut, incomplete }: ExtractResult): void {
+function warn(run: Run, found: ExtractResult): void {
+  const { packets, badChecksums, packetsWithoutItems, cuesLeftOut, incomplete, notes } = found;
+  for (const { code, text } of notes) run.warn(code, text);
   if (badChecksums > 0)
     run.warn(
       'TELEMETRY_DAMAGED',

@@ -19,7 +19,11 @@ export async function probeKlv(run: Run, source: Source, probe: VideoProbe): Pro
   const container = containerOf(probe.container.demuxer);
   const { sidecars } = source;
   if (!container && sidecars.length === 0) return { container, summary: 'no telemetry' };
-  const order = { kind: 'probe', video: container && { path: source.path, container }, sidecars } as const;
+  const order = {
+    kind: 'probe',
+    video: container && { path: source.path, container, program: null },
+    sidecars,
+  } as const;
   const found = await restarting(
     () => probeTelemetry(order, readerParts(run)),
     run.signal,

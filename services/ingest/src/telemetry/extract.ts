@@ -13,6 +13,7 @@ import { TelemetrySource } from '../klv/source.js';
 import { Telemetry } from '../klv/telemetry.js';
 import { fullFeature, sourceOf } from '../klv/track.js';
 import { CueWriter } from './cue-writer.js';
+import { Notes } from './notes.js';
 import type { ExtractOrder, ExtractResult } from './order.js';
 import { GrowingFile, OutputBudget } from './output.js';
 import { bounded, packetsOf } from './packets.js';
@@ -42,6 +43,7 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult | null
   let features = 0;
   let packetsWithoutItems = 0;
   const telemetry = new Telemetry(clock);
+  const notes = new Notes();
 
   /** The packet's line; without its items where these would make far more of it than of any real one. */
   const lineOf = (timed: TimedPacket, more: object): string => {
@@ -51,7 +53,7 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult | null
     return printedWithoutItems(timed, more);
   };
 
-  for await (const timed of bounded(packetsOf(embedded, sidecars))) {
+  for await (const timed of bounded(packetsOf(embedded, sidecars, notes))) {
     budget.came(timed.bytes.length);
     const { when, utcCorrected, held } = telemetry.add(timed);
     await lines.write(`${lineOf(timed, { ...when, utcCorrected })}\n`);
@@ -99,5 +101,6 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult | null
     packetsWithoutItems,
     cuesLeftOut: segmenter.leftOut,
     incomplete: embedded?.incomplete ?? false,
+    notes: notes.all,
   };
 }

@@ -6,10 +6,14 @@ import type { Container } from '../klv/source.js';
 import type { TimeRange } from '../klv/cues.js';
 import type { ClockPiece } from '../klv/time.js';
 import type { Sidecar } from '../sidecar/row.js';
+import { noteCodes, type Note } from './notes.js';
 
 export interface TelemetryInput {
-  /** The video, and what it is. Null when it cannot carry what is read here. */
-  video: { path: string; container: Container } | null;
+  /**
+   * The video, what it is, and of a transport stream the number of the program whose telemetry counts (null: all). Null when
+   * it cannot carry what is read here.
+   */
+  video: { path: string; container: Container; program: number | null } | null;
   sidecars: readonly Sidecar[];
 }
 
@@ -24,6 +28,8 @@ export interface ExtractOrder extends TelemetryInput {
   videoBytes: number;
   /** Length of the video, seconds. */
   duration: number;
+  /** When the recording began, by the video's own word: microseconds since 1970 (UTC); null when it has none. */
+  creationTime: number | null;
   /** Of the video's clock, in order. */
   clock: readonly ClockPiece[];
   /** Segments of the video, the same in all renditions. */
@@ -59,11 +65,15 @@ export interface ExtractResult {
   cuesLeftOut: number;
   /** The video's tables promise more than the file can hold; what comes after was not read. */
   incomplete: boolean;
+  /** For the owner. */
+  notes: Note[];
 }
 
 const mostStreams = 8192;
 const mostKinds = 64;
 const longestKind = 64;
+const mostNotes = 64;
+const longestNote = 1_000;
 
 type Fields = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Fields =>
@@ -94,13 +104,24 @@ export function readExtractResult(value: unknown): ExtractResult | null {
   if (!isObject(kinds) || !isKinds(kinds) || typeof incomplete !== 'boolean') throw malformed();
   if ((first !== null && !isNumber(first)) || (last !== null && !isNumber(last))) throw malformed();
   const extent = readExtent(value['extent']);
-  return { packets, badChecksums, kinds, extent, first, last, packetsWithoutItems, cuesLeftOut, incomplete };
+  const notes = readNotes(value['notes']);
+  return { packets, badChecksums, kinds, extent, first, last, packetsWithoutItems, cuesLeftOut, incomplete, notes };
 }
 
 const isKinds = (value: Fields): value is Readonly<Record<string, number>> => {
   const entries = Object.entries(value);
   return entries.length <= mostKinds && entries.every(([name, count]) => name.length <= longestKind && isCount(count));
 };
+
+function readNotes(value: unknown): Note[] {
+  if (!Array.isArray(value) || value.length > mostNotes) throw malformed();
+  return value.map((note: unknown) => {
+    const { code, text } = isObject(note) ? note : {};
+    const known = noteCodes.find((known) => known === code);
+    if (!known || typeof text !== 'string' || text.length > longestNote) throw malformed();
+    return { code: known, text };
+  });
+}
 
 function readExtent(value: unknown): Extent | null {
   if (value === null) return null;

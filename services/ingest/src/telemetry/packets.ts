@@ -5,6 +5,7 @@ import type { TimedPacket } from '../klv/read.js';
 import type { TelemetrySource } from '../klv/source.js';
 import { readSidecar } from '../sidecar/read.js';
 import type { Sidecar } from '../sidecar/row.js';
+import type { Notes } from './notes.js';
 
 /** The same packets; throws LIMIT_EXCEEDED when there are absurdly many. */
 export async function* bounded(packets: AsyncIterable<TimedPacket>): AsyncGenerator<TimedPacket> {
@@ -19,7 +20,8 @@ export async function* bounded(packets: AsyncIterable<TimedPacket>): AsyncGenera
 export async function* packetsOf(
   embedded: TelemetrySource | null,
   sidecars: readonly Sidecar[],
+  notes: Notes,
 ): AsyncGenerator<TimedPacket> {
   if (embedded) yield* embedded.packets();
-  for (const sidecar of sidecars) yield* readSidecar(sidecar);
+  for (const sidecar of sidecars) yield* readSidecar(sidecar, notes);
 }

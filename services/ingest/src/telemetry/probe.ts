@@ -3,6 +3,7 @@
 import { TelemetrySource } from '../klv/source.js';
 import type { TimedPacket } from '../klv/read.js';
 import { readSidecar } from '../sidecar/read.js';
+import { Notes } from './notes.js';
 import type { ProbeOrder, ProbeResult } from './order.js';
 import { bounded } from './packets.js';
 
@@ -18,6 +19,6 @@ export async function probe({ video, sidecars }: ProbeOrder): Promise<ProbeResul
   const embedded = video && new TelemetrySource(video.path, video.container);
   const packets = embedded ? await countOf(embedded.packets(probeBytes)) : 0;
   const counts: number[] = [];
-  for (const sidecar of sidecars) counts.push(await countOf(readSidecar(sidecar)));
+  for (const sidecar of sidecars) counts.push(await countOf(readSidecar(sidecar, new Notes())));
   return { streams: embedded?.streams ?? [], packets, sidecars: counts };
 }
