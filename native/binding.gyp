@@ -17,11 +17,13 @@
         "src/audio.cc",
         "src/codec-string.cc",
         "src/common.cc",
+        "src/continuity.cc",
         "src/convert.cc",
         "src/demux.cc",
         "src/engine.cc",
         "src/fragment.cc",
         "src/info.cc",
+        "src/letterbox.cc",
         "src/mux.cc",
         "src/nvidia/decoder.cc",
         "src/nvidia/device.cc",
@@ -44,7 +46,8 @@
         "src/task.cc",
         "src/timeline.cc",
         "src/tonemap.cc",
-        "src/verify.cc"
+        "src/verify.cc",
+        "src/wild.cc"
       ],
       "include_dirs": ["src", "<!@(node -p \"require('node-addon-api').include_dir\")"],
       # What a callback throws while Node is going down has nowhere to go (Error::ThrowAsJavaScriptException of node-addon-api).

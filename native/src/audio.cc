@@ -37,7 +37,7 @@ AudioTrack::AudioTrack(const AudioPlan& plan, const std::string& outputDir, cons
   const ParametersPtr parameters(avcodec_parameters_alloc());
   if (!parameters) throw std::bad_alloc();
   check(avcodec_parameters_from_context(parameters.get(), encoder_.get()), Code::kInternal, "codec parameters");
-  muxer_ = std::make_unique<SegmentMuxer>(outputDir, plan_.directory, *parameters, AVRational{1, plan_.sampleRate});
+  muxer_ = std::make_unique<SegmentMuxer>(outputDir, plan_.directory, *parameters, AVRational{1, plan_.sampleRate}, 0);
 }
 
 AudioTrack::~AudioTrack() { av_channel_layout_uninit(&inputLayout_); }
@@ -84,6 +84,29 @@ void AudioTrack::receive() {
   }
 }
 
+/** False when libswresample does not know how to mix the channels: it wants to be told where each stands. */
+bool AudioTrack::setUp(const AVFrame& frame, const AVChannelLayout& layout) {
+  if (layout.order == AV_CHANNEL_ORDER_UNSPEC) return false;
+  SwrContext* context = nullptr;
+  const int made = swr_alloc_set_opts2(&context, &encoder_->ch_layout, AV_SAMPLE_FMT_FLTP, plan_.sampleRate, const_cast<AVChannelLayout*>(&layout),
+                                       static_cast<AVSampleFormat>(frame.format), frame.sample_rate, 0, nullptr);
+  resampler_.reset(context);
+  return made >= 0 && swr_init(context) >= 0;
+}
+
+/** The first two channels of the frame, in its own sample format. */
+const uint8_t** AudioTrack::firstTwo(const AVFrame& frame) {
+  const auto format = static_cast<AVSampleFormat>(frame.format);
+  if (av_sample_fmt_is_planar(format)) return const_cast<const uint8_t**>(frame.extended_data);
+  const auto sample = static_cast<size_t>(av_get_bytes_per_sample(format));
+  const auto samples = static_cast<size_t>(frame.nb_samples), channels = static_cast<size_t>(frame.ch_layout.nb_channels);
+  two_.resize(samples * 2 * sample);
+  for (size_t i = 0; i < samples; ++i)
+    std::copy_n(frame.extended_data[0] + i * channels * sample, 2 * sample, two_.data() + i * 2 * sample);
+  twoPlanes_[0] = two_.data();
+  return twoPlanes_;
+}
+
 void AudioTrack::configure(const AVFrame& frame) {
   if (resampler_ && frame.sample_rate == inputRate_ && frame.format == inputFormat_ &&
       av_channel_layout_compare(&frame.ch_layout, &inputLayout_) == 0)
@@ -93,13 +116,11 @@ void AudioTrack::configure(const AVFrame& frame) {
     av_channel_layout_default(&layout, frame.ch_layout.nb_channels);
   else
     check(av_channel_layout_copy(&layout, &frame.ch_layout), Code::kInternal, "channel layout");
-  SwrContext* context = nullptr;
-  const int made = swr_alloc_set_opts2(&context, &encoder_->ch_layout, AV_SAMPLE_FMT_FLTP, plan_.sampleRate, &layout,
-                                       static_cast<AVSampleFormat>(frame.format), frame.sample_rate, 0, nullptr);
+  onlyTwo_ = !setUp(frame, layout);
   av_channel_layout_uninit(&layout);
-  resampler_.reset(context);
-  check(made, Code::kInternal, "the resampler");
-  check(swr_init(context), Code::kUnsupportedCodec, "the resampler");
+  const AVChannelLayout stereo = AV_CHANNEL_LAYOUT_STEREO;
+  if (onlyTwo_ && (frame.ch_layout.nb_channels < 2 || !setUp(frame, stereo)))
+    throw EngineError(Code::kUnsupportedCodec, "its " + std::to_string(frame.ch_layout.nb_channels) + " channels cannot be mixed");
   av_channel_layout_uninit(&inputLayout_);
   check(av_channel_layout_copy(&inputLayout_, &frame.ch_layout), Code::kInternal, "channel layout");
   inputRate_ = frame.sample_rate;
@@ -117,6 +138,7 @@ void AudioTrack::align(int64_t target) {
     return;
   }
   if (late < 0) {
+    if (!heard_) early_ = av_rescale(-late, kTicksPerSecond, plan_.sampleRate);
     toDrop_ += -late;
     return;
   }
@@ -147,7 +169,7 @@ void AudioTrack::take(const AVFrame& frame) {
   }
   const int samples =
       swr_convert(resampler_.get(), converted_->extended_data, room,
-                  const_cast<const uint8_t**>(frame.extended_data), frame.nb_samples);
+                  onlyTwo_ ? firstTwo(frame) : const_cast<const uint8_t**>(frame.extended_data), frame.nb_samples);
   check(samples, Code::kInternal, "the resampler");
   append(converted_->extended_data, samples);
 }
@@ -213,9 +235,16 @@ void AudioTrack::drain() {
   }
 }
 
-void AudioTrack::finish() {
+void AudioTrack::flush() {
   avcodec_send_packet(decoder_.get(), nullptr);
   receive();
+}
+
+int64_t AudioTrack::end() const {
+  return heard_ ? av_rescale(written_, kTicksPerSecond, plan_.sampleRate) : 0;
+}
+
+void AudioTrack::finish() {
   if (!heard_) return;
   if (end_) silence(*end_ - written_);
   encode(true);

@@ -23,18 +23,27 @@ class AudioTrack {
   ~AudioTrack();
 
   void decode(const AVPacket& packet);
-  /** Once known, sound behind it is not taken. */
+  /** The decoder gives what it still has. */
+  void flush();
+  /** Where the audio that was decoded ends, 90 kHz. */
+  int64_t end() const;
+  /** How much audio lay before media time 0, 90 kHz. */
+  int64_t early() const { return early_; }
+  /** Of the layer; audio behind it is not taken. */
   void setEnd(int64_t end) { end_ = toSamples(end); }
   /** Media time that was written so far; beyond `horizon()` ahead of the picture a jump is not believed. */
   void setHorizon(int64_t media) { horizon_ = toSamples(media); }
-  /** Fills up to the end of the picture. */
+  /** Fills up to the end of the layer. */
   void finish();
   void discard() { muxer_->discard(); }
 
   AudioResult result() const;
   /** Anything was decoded at all. */
   bool heard() const { return heard_; }
+  int stream() const { return plan_.stream; }
   int64_t errors() const { return errors_; }
+  /** Channels of the source of which only two are kept; 0 when all are heard. */
+  int channelsOfMany() const { return onlyTwo_ ? inputLayout_.nb_channels : 0; }
 
  private:
   struct SwrDeleter {
@@ -49,6 +58,8 @@ class AudioTrack {
   void receive();
   void take(const AVFrame& frame);
   void configure(const AVFrame& frame);
+  bool setUp(const AVFrame& frame, const AVChannelLayout& layout);
+  const uint8_t** firstTwo(const AVFrame& frame);
   void align(int64_t target);
   void append(uint8_t** data, int samples);
   void silence(int64_t samples);
@@ -69,6 +80,10 @@ class AudioTrack {
   FramePtr block_;
   PacketPtr packet_;
   AVChannelLayout inputLayout_{};
+  /** Of many channels of which nobody tells what they are, the first two are kept. */
+  bool onlyTwo_ = false;
+  std::vector<uint8_t> two_;
+  const uint8_t* twoPlanes_[2] = {};
   int inputRate_ = 0;
   int inputFormat_ = -1;
   /** Samples on the timeline that went to the fifo, and to the encoder. */
@@ -79,6 +94,7 @@ class AudioTrack {
   int64_t horizon_ = 0;
   int64_t lastSegment_ = -1;
   bool heard_ = false;
+  int64_t early_ = 0;
   int64_t errors_ = 0;
 };
 

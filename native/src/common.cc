@@ -18,6 +18,12 @@ int64_t ticks(double seconds) {
   return std::llround(std::clamp(seconds, -1e9, 1e9) * kTicksPerSecond);
 }
 
+std::string tenths(int64_t ticks) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", seconds(ticks));
+  return text;
+}
+
 const char* codeName(Code code) {
   switch (code) {
     case Code::kOpenFailed: return "OPEN_FAILED";

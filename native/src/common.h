@@ -29,6 +29,10 @@ constexpr AVRational kTicks{1, static_cast<int>(kTicksPerSecond)};
 inline double seconds(int64_t ticks) { return static_cast<double>(ticks) / kTicksPerSecond; }
 /** Seconds to ticks, limited so that nothing built on it can overflow. */
 int64_t ticks(double seconds);
+/** Ticks of 90 kHz as seconds with one decimal place, for people. */
+std::string tenths(int64_t ticks);
+/** What is left out is told from here on, ticks of 90 kHz. */
+constexpr int64_t kWorthTelling = kTicksPerSecond / 5;
 
 enum class Code {
   kOpenFailed,

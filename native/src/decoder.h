@@ -23,6 +23,8 @@ struct Decoded {
   /** In the time base of the stream, or AV_NOPTS_VALUE. */
   int64_t pts = AV_NOPTS_VALUE;
   int64_t duration = 0;
+  /** By how much it is wider, as shown, than the stream's header says. */
+  double stretch = 1;
 };
 
 /** A picture on the media timeline (90 kHz, 0 = the first one). */
@@ -31,6 +33,7 @@ struct Picture {
   int64_t pts = 0;
   /** Starts a GOP in every rung. */
   bool key = false;
+  double stretch = 1;
 };
 
 class Decoder {

@@ -18,7 +18,12 @@ constexpr int kBuffer = 128 * 1024;
 constexpr int64_t kProbeBytes = 20 * 1000 * 1000;
 constexpr int64_t kAnalyseMicroseconds = 15 * AV_TIME_BASE;
 constexpr int kMaxFailures = 100;
-constexpr int64_t kBackwards = kTicksPerSecond / 2;
+// What is read ahead to judge times: usually a few frames, more where a clock breaks.
+constexpr size_t kHeldPackets = 400, kHeldFarPackets = 2000;
+constexpr size_t kHeldBytes = 8 << 20, kHeldFarBytes = 32 << 20;
+// How far neighbours in decoding order may be apart: H.264 and HEVC reorder up to 16 frames (ITU-T H.264, max_dec_frame_buffering).
+constexpr int64_t kNear = kTicksPerSecond / 2;
+constexpr int64_t kNearFrames = 17;
 
 // No container may lead to another file or to the network (playlists, external references, concatenations).
 int refuseOpen(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) { return AVERROR(EPERM); }
@@ -129,7 +134,6 @@ void Demuxer::selectStreams() {
   wanted_.assign(format_->nb_streams, false);
   for (unsigned i = 0; i < format_->nb_streams; ++i) {
     wanted_[i] = i < planned.size() && planned[i];
-    format_->streams[i]->discard = wanted_[i] ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
   }
   const auto index = static_cast<unsigned>(plan_.videoStream);
   if (plan_.videoStream < 0 || index >= format_->nb_streams)
@@ -137,6 +141,24 @@ void Demuxer::selectStreams() {
   video_ = format_->streams[index];
   if (video_->codecpar->codec_type != AVMEDIA_TYPE_VIDEO)
     throw EngineError(Code::kNoStream, "Stream " + std::to_string(plan_.videoStream) + " is not video.");
+
+  // Telemetry tells whether time goes on while there are no frames.
+  timing_.assign(format_->nb_streams, false);
+  const AVProgram* program = av_find_program_from_stream(format_.get(), nullptr, plan_.videoStream);
+  const bool broadcast = (format_->iformat->flags & AVFMT_TS_DISCONT) != 0;
+  for (unsigned i = 0; broadcast && program && i < program->nb_stream_indexes; ++i) {
+    const unsigned stream = program->stream_index[i];
+    if (stream < timing_.size() && !wanted_[stream]) timing_[stream] = format_->streams[stream]->codecpar->codec_type == AVMEDIA_TYPE_DATA;
+  }
+  std::vector<bool> audio;
+  const int64_t frame = av_rescale_q(1, {plan_.frameRateDen, plan_.frameRateNum}, kTicks);
+  const int64_t near = std::max(kNear, kNearFrames * frame);
+  for (unsigned i = 0; i < format_->nb_streams; ++i) {
+    format_->streams[i]->discard = wanted_[i] || timing_[i] ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+    audio.push_back(format_->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO);
+    wild_.push_back({WildTimes(near), WildTimes(near)});
+  }
+  continuity_.emplace(Continuity::Settings{format_->nb_streams, index, broadcast, longestGap({plan_.frameRateNum, plan_.frameRateDen}), audio});
 }
 
 AVStream* Demuxer::audio(int index) const {
@@ -147,7 +169,8 @@ AVStream* Demuxer::audio(int index) const {
 
 bool Demuxer::untimed() const { return (format_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0; }
 
-bool Demuxer::read(AVPacket* packet) {
+/** The next packet of a stream that is wanted, as it is stored. False at the end. */
+bool Demuxer::readNext(AVPacket* packet) {
   while (!atEnd_) {
     if (stopped_()) return false;
     av_packet_unref(packet);
@@ -160,99 +183,132 @@ bool Demuxer::read(AVPacket* packet) {
       continue;
     }
     failures_ = 0;
-    if (packet->pos >= 0)
-      furthest_.store(std::max(furthest_.load(std::memory_order_relaxed), packet->pos + packet->size),
-                      std::memory_order_relaxed);
     const auto index = static_cast<size_t>(packet->stream_index);
-    if (index >= wanted_.size() || !wanted_[index]) continue;
-    straighten(packet);
-    return true;
+    if (index < wanted_.size() && (wanted_[index] || timing_[index])) return true;
   }
   av_packet_unref(packet);
   atEnd_ = true;
   return false;
 }
 
-/**
- * Joins the pieces of a broken clock: a recorder that was restarted, files put end to end, a second 33-bit wrap (ISO
- * 13818-1, 2.4.3.7; libavformat undoes only the first). The video's decoding times lead, since they rise without a gap;
- * what is added to them is added to all streams, so that they stay together.
- */
-void Demuxer::straighten(AVPacket* packet) {
-  const AVStream* stream = format_->streams[packet->stream_index];
-  const AVRational base = stream->time_base;
-  if (untimed()) {
-    packet->pts = packet->dts = AV_NOPTS_VALUE;
-    return;
-  }
-  const auto limit = [](int64_t value) { return value > INT64_MIN / 4 && value < INT64_MAX / 4; };
-  if (packet->pts != AV_NOPTS_VALUE && !limit(packet->pts)) packet->pts = AV_NOPTS_VALUE;
-  if (packet->dts != AV_NOPTS_VALUE && !limit(packet->dts)) packet->dts = AV_NOPTS_VALUE;
-
-  const bool broadcast = (format_->iformat->flags & AVFMT_TS_DISCONT) != 0;
+Demuxer::Held Demuxer::hold(PacketPtr packet) const {
+  const auto index = static_cast<size_t>(packet->stream_index);
+  const AVStream* stream = format_->streams[index];
+  const auto sane = [](int64_t value) { return value > INT64_MIN / 4 && value < INT64_MAX / 4; };
+  if (untimed() || !sane(packet->pts)) packet->pts = AV_NOPTS_VALUE;
+  if (untimed() || !sane(packet->dts)) packet->dts = AV_NOPTS_VALUE;
+  const int64_t frame = stream == video_ ? av_rescale_q(1, {plan_.frameRateDen, plan_.frameRateNum}, kTicks) : 0;
+  const int64_t duration = packet->duration > 0 ? av_rescale_q(packet->duration, stream->time_base, kTicks) : frame;
   const int64_t own = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
-  if (own != AV_NOPTS_VALUE) {
-    const int64_t now = av_rescale_q(own, base, kTicks);
-    const int64_t longest = longestGap({plan_.frameRateNum, plan_.frameRateDen});
-    if (stream == video_) {
-      const int64_t frame = av_rescale_q(1, {plan_.frameRateDen, plan_.frameRateNum}, kTicks);
-      const int64_t duration = packet->duration > 0 ? av_rescale_q(packet->duration, base, kTicks) : frame;
-      if (expected_ != AV_NOPTS_VALUE) {
-        const int64_t ahead = now + offset_ - expected_;
-        if (ahead > longest || ahead < -longest || (broadcast && ahead < -kBackwards)) {
-          offset_ -= ahead;
-          std::lock_guard lock(jumpsMutex_);
-          jumps_.push_back({expected_, offset_});
-        }
-      }
-      latest_ = now + offset_;
-      expected_ = latest_ + std::min(duration, longest);
-    } else if (broadcast && latest_ != AV_NOPTS_VALUE && std::llabs(now + offset_ - latest_) > longest) {
-      // Sound meets a jump a little before or after the picture: until then it goes on without timestamps.
-      packet->pts = packet->dts = AV_NOPTS_VALUE;
-      return;
-    }
-  }
-  if (offset_ == 0) return;
-  const int64_t shift = av_rescale_q(offset_, kTicks, base);
-  if (packet->pts != AV_NOPTS_VALUE) packet->pts += shift;
-  if (packet->dts != AV_NOPTS_VALUE) packet->dts += shift;
+  const int64_t time = own == AV_NOPTS_VALUE ? own : av_rescale_q(own, stream->time_base, kTicks);
+  if (timing_[index]) av_buffer_unref(&packet->buf);
+  return {std::move(packet), index, time, duration};
 }
 
-int64_t Demuxer::offsetAt(int64_t time) const {
-  std::lock_guard lock(jumpsMutex_);
-  int64_t offset = 0;
-  for (const Jump& jump : jumps_)
-    if (jump.from <= time) offset = jump.offset;
-  return offset;
+/** Reads ahead until a few frames are known, or, `far`, as much as may be held. */
+void Demuxer::fill(bool far) {
+  const size_t frames = untimed() ? 1 : WildTimes::kAfter + 1;
+  while (!atEnd_ && !stopped_()) {
+    if (held_.size() >= (far ? kHeldFarPackets : kHeldPackets) || heldBytes_ >= (far ? kHeldFarBytes : kHeldBytes)) return;
+    if (!far && heldVideo_ >= frames) return;
+    PacketPtr packet = makePacket();
+    if (!readNext(packet.get())) return;
+    held_.push_back(hold(std::move(packet)));
+    const Held& held = held_.back();
+    if (!timing_[held.stream]) heldBytes_ += static_cast<size_t>(held.packet->size);
+    if (format_->streams[held.stream] == video_) ++heldVideo_;
+  }
+}
+
+bool Demuxer::read(AVPacket* packet) {
+  for (;;) {
+    fill(false);
+    if (held_.empty() || stopped_()) break;
+    Held held = std::move(held_.front());
+    held_.pop_front();
+    const bool timing = timing_[held.stream];
+    if (!timing) heldBytes_ -= static_cast<size_t>(held.packet->size);
+    if (format_->streams[held.stream] == video_) --heldVideo_;
+    if (held.packet->pos >= 0)
+      furthest_.store(std::max(furthest_.load(std::memory_order_relaxed), held.packet->pos + held.packet->size),
+                      std::memory_order_relaxed);
+    mendTimes(held);
+    straighten(held);
+    if (timing) continue;
+    av_packet_unref(packet);
+    av_packet_move_ref(packet, held.packet.get());
+    return true;
+  }
+  av_packet_unref(packet);
+  return false;
+}
+
+/** The times of the stream's next packets, 90 kHz. */
+std::vector<int64_t> Demuxer::following(size_t stream, int64_t AVPacket::*time) const {
+  std::vector<int64_t> times;
+  for (const Held& held : held_) {
+    if (held.stream != stream || held.packet.get()->*time == AV_NOPTS_VALUE) continue;
+    times.push_back(av_rescale_q(held.packet.get()->*time, format_->streams[stream]->time_base, kTicks));
+    if (times.size() == WildTimes::kAfter) break;
+  }
+  return times;
+}
+
+void Demuxer::mendTimes(Held& held) {
+  if (held.time == AV_NOPTS_VALUE || timing_[held.stream]) return;
+  const AVRational base = format_->streams[held.stream]->time_base;
+  const auto mend = [&](WildTimes& times, int64_t AVPacket::*time) {
+    int64_t& value = held.packet.get()->*time;
+    if (value == AV_NOPTS_VALUE) return;
+    const int64_t now = av_rescale_q(value, base, kTicks);
+    const std::optional<int64_t> sound = times.judge(now, following(held.stream, time));
+    if (sound != now) value = sound ? av_rescale_q(*sound, kTicks, base) : AV_NOPTS_VALUE;
+  };
+  Wild& wild = wild_[held.stream];
+  mend(wild.decoding, &AVPacket::dts);
+  mend(wild.presentation, &AVPacket::pts);
+  const int64_t own = held.packet->dts != AV_NOPTS_VALUE ? held.packet->dts : held.packet->pts;
+  held.time = own == AV_NOPTS_VALUE ? own : av_rescale_q(own, base, kTicks);
+}
+
+int64_t Demuxer::mended() const {
+  int64_t count = 0;
+  for (const Wild& wild : wild_) count += std::max(wild.decoding.found(), wild.presentation.found());
+  return count;
+}
+
+/** Puts the packet on the one continuous clock. */
+void Demuxer::straighten(Held& held) {
+  if (held.time == AV_NOPTS_VALUE) return;
+  const int64_t offset = continuity_->place({held.stream, held.time, held.duration}, [&](bool far) {
+    if (far) fill(true);
+    std::vector<Tick> ticks;
+    for (const Held& later : held_)
+      if (later.time != AV_NOPTS_VALUE) ticks.push_back({later.stream, later.time, later.duration});
+    return ticks;
+  });
+  if (offset == 0) return;
+  const int64_t shift = av_rescale_q(offset, kTicks, format_->streams[held.stream]->time_base);
+  if (held.packet->pts != AV_NOPTS_VALUE) held.packet->pts += shift;
+  if (held.packet->dts != AV_NOPTS_VALUE) held.packet->dts += shift;
 }
 
 int64_t Demuxer::sourceClock(int64_t time) const {
-  const int64_t clock = time - offsetAt(time);
+  const int64_t clock = continuity_->sourceClock(time);
   // libavformat makes times before a wrap negative (pts_wrap_behavior); the PES header holds 33 bits.
   if (video_->pts_wrap_bits == 33 && plan_.demuxer == "mpegts") return clock & ((INT64_C(1) << 33) - 1);
   return clock;
 }
 
 std::vector<std::pair<int64_t, int64_t>> Demuxer::jumpsAfter(int64_t origin) const {
-  std::vector<int64_t> places;
-  {
-    std::lock_guard lock(jumpsMutex_);
-    for (const Jump& jump : jumps_)
-      if (jump.from > origin) places.push_back(jump.from);
-  }
   std::vector<std::pair<int64_t, int64_t>> result;
-  for (const int64_t place : places) result.emplace_back(place, sourceClock(place));
+  for (const int64_t place : continuity_->jumpsAfter(origin)) result.emplace_back(place, sourceClock(place));
   return result;
 }
 
 std::vector<std::string> Demuxer::warnings() const {
-  std::vector<std::string> warnings;
-  if (damaged_) warnings.emplace_back("The container is damaged in places; what could be read was used.");
-  std::lock_guard lock(jumpsMutex_);
-  if (!jumps_.empty())
-    warnings.push_back("The source's clock jumps " + std::to_string(jumps_.size()) +
-                       " time(s); the pieces were joined without a gap.");
+  std::vector<std::string> warnings = continuity_->warnings();
+  if (damaged_) warnings.insert(warnings.begin(), "The container is damaged in places; what could be read was used.");
   return warnings;
 }
 

@@ -1,13 +1,16 @@
 // Reads the container: one demuxer, forced; one file, opened by us; nothing else can be reached from it.
 #pragma once
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <vector>
 
 #include "common.h"
+#include "continuity.h"
 #include "plan.h"
+#include "wild.h"
 
 namespace sortie {
 
@@ -33,22 +36,32 @@ class Demuxer {
   /** Jumps of the container's clock after `origin`: continuous clock, container's clock. */
   std::vector<std::pair<int64_t, int64_t>> jumpsAfter(int64_t origin) const;
   std::vector<std::string> warnings() const;
+  /** Wild timestamps that were put right. */
+  int64_t mended() const;
 
  private:
   struct FormatDeleter {
     void operator()(AVFormatContext* format) const { avformat_close_input(&format); }
   };
-  struct Jump {
-    int64_t from;
-    int64_t offset;
+  /** A packet that was read and not given out yet. */
+  struct Held {
+    PacketPtr packet;
+    size_t stream;
+    /** Decoding time, else presentation time; 90 kHz. AV_NOPTS_VALUE for none. */
+    int64_t time;
+    int64_t duration;
   };
 
   static int readBytes(void* self, uint8_t* buffer, int size);
   static int64_t seek(void* self, int64_t offset, int whence);
   void open();
   void selectStreams();
-  void straighten(AVPacket* packet);
-  int64_t offsetAt(int64_t ticks) const;
+  bool readNext(AVPacket* packet);
+  void fill(bool far);
+  Held hold(PacketPtr packet) const;
+  void mendTimes(Held& held);
+  std::vector<int64_t> following(size_t stream, int64_t AVPacket::*time) const;
+  void straighten(Held& held);
 
   const EnginePlan& plan_;
   const std::function<bool()> stopped_;
@@ -58,17 +71,22 @@ class Demuxer {
   AvioPtr io_;
   std::unique_ptr<AVFormatContext, FormatDeleter> format_;
   AVStream* video_ = nullptr;
+  /** Streams whose packets are given out, and those of which only the times are of use. */
   std::vector<bool> wanted_;
+  std::vector<bool> timing_;
   int failures_ = 0;
   bool damaged_ = false;
   bool atEnd_ = false;
 
-  // The straightened clock, see straighten().
-  int64_t expected_ = AV_NOPTS_VALUE;
-  int64_t latest_ = AV_NOPTS_VALUE;
-  int64_t offset_ = 0;
-  mutable std::mutex jumpsMutex_;
-  std::vector<Jump> jumps_;
+  std::deque<Held> held_;
+  size_t heldBytes_ = 0;
+  size_t heldVideo_ = 0;
+  struct Wild {
+    WildTimes decoding;
+    WildTimes presentation;
+  };
+  std::vector<Wild> wild_;
+  std::optional<Continuity> continuity_;
 };
 
 }  // namespace sortie

@@ -9,6 +9,7 @@
 #include "common.h"
 #include "control.h"
 #include "demux.h"
+#include "letterbox.h"
 #include "nvidia/decoder.h"
 #include "nvidia/upload.h"
 #include "rung.h"
@@ -24,6 +25,10 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr size_t kVideoPackets = 16;
+/** Audio is coded in blocks and ends a little behind the video that it was recorded with. */
+constexpr int64_t kRounding = kTicksPerSecond / 20;
+/** A last frame that is said to stand longer than this is not believed. */
+constexpr int64_t kLongestLast = 600 * kTicksPerSecond;
 constexpr auto kProgressInterval = std::chrono::milliseconds(200);
 
 /** Shares of the threads by pixels. Half as many again as there are, since x264's threads wait for each other. */
@@ -176,40 +181,66 @@ class Run {
     }
     // What the chip could not do libavcodec may: only what neither can decode is damaged.
     if (const std::string why = decoder_->doubt(); !why.empty()) throw EngineError(Code::kGpuFailed, why + ".");
-    if (frames_ == 0) {
+    if (decoded_ == 0) {
       if (decoder_->tooLarge())
         throw EngineError(Code::kTooLarge, "The pictures are larger than " + std::to_string(plan_.maxPixels) + " pixels.");
       throw EngineError(Code::kDecodeFailed,
                         "Not one picture could be decoded (" + std::to_string(decoder_->errors()) +
                             " damaged); the video is broken or holds no key frame.");
     }
-    clock_.finish(lastPts_ + lastDuration_);
+    end();
     for (const auto& rung : rungs_) rung->queue.close();
     poster_.finish();
     previews_.finish();
   }
 
+  /** The layer is as long as the longer of video and audio. */
+  void end() {
+    int64_t end = lastPts_ + lastDuration_;
+    const int64_t audio = sound_.end();
+    if (audio > end + kRounding) end = audio;
+    stand(end);
+    clock_.finish(end);
+  }
+
   void show(Decoded decoded) {
     if (control_.stopped()) return;
-    if (frames_ >= plan_.maxFrames) throwTooMany();
     const Timeline::Stamp stamp = timeline_.place(decoded.pts);
-    if (frames_ == 0) clock_.start(av_rescale_q(timeline_.origin(), demuxer_.video()->time_base, kTicks));
+    if (decoded_ == 0) clock_.start(av_rescale_q(timeline_.origin(), demuxer_.video()->time_base, kTicks));
+    if (decoded_ > 0) stand(stamp.pts);
     const int64_t told = decoded.duration > 0 ? av_rescale_q(decoded.duration, demuxer_.video()->time_base, kTicks) : 0;
-    // The last picture is shown as long as the container says, when that is believable, else as the one before it.
-    const int64_t before = frames_ > 0 ? stamp.pts - lastPts_ : timeline_.frameDuration();
-    lastDuration_ = told > 0 && told <= kTicksPerSecond * 10 ? told : before;
+    const int64_t usual = timeline_.frameDuration();
+    const int64_t before = decoded_ > 0 ? stamp.pts - lastPts_ : usual;
+    // The last frame is shown as long as the container says, when that is believable, else as the one before it; beside audio,
+    // which tells the length, never longer than usual.
+    lastDuration_ = told > 0 && told <= kLongestLast ? told : plan_.audio.empty() ? before : std::min(before, usual);
     lastPts_ = stamp.pts;
+    ++decoded_;
+    push({std::move(decoded.surface), stamp.pts, stamp.key, decoded.stretch});
+  }
+
+  /** Where the last frame stands for long it is repeated at each GOP, so that segments keep their length and seeking is quick. */
+  void stand(int64_t until) {
+    const int64_t gop = cutsOf(plan_).gop;
+    if (until - lastPts_ <= longestGap({plan_.frameRateNum, plan_.frameRateDen})) return;
+    for (int64_t pts = (lastPts_ / gop + 1) * gop; pts < until && !control_.stopped(); pts += gop) push({last_.surface, pts, true, last_.stretch});
+  }
+
+  void push(Picture picture) {
+    if (frames_ >= plan_.maxFrames) throwTooMany();
     ++frames_;
-    clock_.advance(stamp.pts);
-    Picture picture{std::move(decoded.surface), stamp.pts, stamp.key};
+    last_ = picture;
+    const RungPlan* rung = plan_.rungs.empty() ? nullptr : &plan_.rungs.back();
+    if (rung && !isWhole(boxFor(rung->width, rung->height, picture.stretch), rung->width, rung->height)) ++letterboxed_;
+    clock_.advance(picture.pts);
     poster_.see(picture);
     previews_.see(picture);
     for (const auto& rung : rungs_)
       if (!rung->queue.push(picture)) return;
-    report();
+    report(picture.pts);
   }
 
-  void report() {
+  void report(int64_t pts) {
     const auto now = steady_clock::now();
     if (now - lastReport_ < kProgressInterval) return;
     const double passed = std::chrono::duration<double>(now - lastReport_).count();
@@ -218,7 +249,7 @@ class Run {
     fps_ = fps_ == 0 ? rate : fps_ + kWeight * (rate - fps_);
     lastReport_ = now;
     reportedFrames_ = frames_;
-    progress_({engineName(), frames_, fps_, seconds(lastPts_), demuxer_.bytesRead()});
+    progress_({engineName(), frames_, fps_, seconds(pts), demuxer_.bytesRead()});
   }
 
   [[noreturn]] void throwTooMany() const {
@@ -230,7 +261,7 @@ class Run {
     result.engine = engineName();
     result.decoder = decoder_->name();
     result.gpuWarnings = gpuWarnings_;
-    result.framesDecoded = frames_;
+    result.framesDecoded = decoded_;
     result.framesEncoded = frames_;
     result.decodeErrors = decoder_->errors();
     result.duration = seconds(clock_.end());
@@ -251,9 +282,12 @@ class Run {
     result.previewRows = previews_.rows();
     result.previewTimes = previews_.times();
     for (std::string& warning : demuxer_.warnings()) result.warnings.push_back(std::move(warning));
-    if (timeline_.repaired() > 0)
-      result.warnings.push_back(std::to_string(timeline_.repaired()) +
+    if (const int64_t mended = timeline_.repaired() + demuxer_.mended(); mended > 0)
+      result.warnings.push_back(std::to_string(mended) +
                                 " timestamp(s) were missing, doubled or out of order and were mended.");
+    if (letterboxed_ > 0)
+      result.warnings.push_back("The shape of the frames changes: " + std::to_string(letterboxed_) + " of " + std::to_string(frames_) +
+                                " frames are shown whole, between black bars.");
     if (result.decodeErrors > 0)
       result.warnings.push_back(std::to_string(result.decodeErrors) + " picture(s) or packet(s) were damaged.");
     return result;
@@ -275,7 +309,11 @@ class Run {
   Previews previews_;
   std::vector<std::unique_ptr<Rung>> rungs_;
 
+  /** Frames that were decoded, and those that are encoded: where one stands for long it comes again. */
+  int64_t decoded_ = 0;
   int64_t frames_ = 0;
+  int64_t letterboxed_ = 0;
+  Picture last_;
   int64_t lastPts_ = 0;
   int64_t lastDuration_ = 0;
   int64_t reportedFrames_ = 0;

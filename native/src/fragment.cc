@@ -31,9 +31,30 @@ Box nextBox(Span& span) {  // ISO 14496-12, 4.2
   return {type, span.take(static_cast<size_t>(std::min<uint64_t>(size - header, SIZE_MAX)))};
 }
 
+/** What is in the box of that type; nothing when there is none. */
+std::optional<Span> inside(Span span, uint32_t type) {
+  while (span.size() > 0) {
+    Box box = nextBox(span);
+    if (box.type == type) return box.body;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
-Fragment::Fragment(const std::vector<uint8_t>& bytes) {
+int64_t editStartOf(const std::vector<uint8_t>& init) {
+  std::optional<Span> span(Span(init.data(), init.size()));
+  for (const uint32_t type : {fourcc("moov"), fourcc("trak"), fourcc("edts"), fourcc("elst")}) {
+    span = inside(*span, type);
+    if (!span) return 0;
+  }
+  const uint64_t version = span->u32() >> 24;
+  if (span->u32() != 1) throw EngineError(Code::kDecodeFailed, "has an edit list that is not ours");
+  span->skip(version == 1 ? 8 : 4);
+  return static_cast<int64_t>(version == 1 ? span->number(8) : span->u32());
+}
+
+Fragment::Fragment(const std::vector<uint8_t>& bytes, int64_t editStart) : editStart_(editStart) {
   Span file(bytes.data(), bytes.size());
   std::optional<Span> data;
   while (file.size() > 0) {
@@ -111,7 +132,7 @@ void Fragment::readRun(Span body) {  // 8.8.8
       composition = word >> 24 == 0 ? static_cast<int64_t>(value) : static_cast<int32_t>(value);
     }
     sample.dts = time_;
-    sample.pts = time_ + composition;
+    sample.pts = time_ + composition - editStart_;
     time_ += sample.duration;
     samples.push_back(sample);
   }

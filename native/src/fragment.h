@@ -49,14 +49,16 @@ struct Sample {
   const uint8_t* data = nullptr;
 };
 
-/**
- * The samples of one segment. libavformat is not asked: its reader shifts what has negative composition offsets, and
- * the times that count are those that stand in the file.
- */
+/** Where the edit list of an initialisation section's track begins, in its time base (ISO 14496-12, 8.6.6); 0 without one. */
+int64_t editStartOf(const std::vector<uint8_t>& init);
+
+/** The samples of one segment. libavformat is not asked: the times that count are those that stand in the file. */
 class Fragment {
  public:
-  /** Samples point into `bytes`. Throws EngineError with what is wrong. */
-  explicit Fragment(const std::vector<uint8_t>& bytes);
+  /**
+   * Samples point into `bytes`; presentation times count from `editStart`, see editStartOf. Throws EngineError with what is wrong.
+   */
+  Fragment(const std::vector<uint8_t>& bytes, int64_t editStart);
 
   std::vector<Sample> samples;
 
@@ -65,6 +67,7 @@ class Fragment {
   void readHeader(Span body);
   void readRun(Span body);
 
+  const int64_t editStart_;
   const uint8_t* moof_ = nullptr;
   int64_t time_ = 0;
   int32_t dataOffset_ = 0;

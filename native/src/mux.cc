@@ -4,15 +4,56 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 namespace sortie {
 
 namespace {
 constexpr int kBuffer = 64 * 1024;
-// Fragments end where we say (frag_custom); the initialisation section comes first and alone (empty_moov). With
-// negative composition offsets (ISO 14496-12, 8.6.1.3, version 1) the first picture stands at 0 without an edit list,
-// which players treat in different ways, so baseMediaDecodeTime of the first segment is 0 for picture and sound.
-constexpr const char* kFlags = "+cmaf+frag_custom+empty_moov+default_base_moof+negative_cts_offsets+skip_trailer";
+// Fragments end where we say (frag_custom); the initialisation section comes first and alone (empty_moov). Frames that are decoded
+// before they are shown have positive composition offsets, and an edit list in the initialisation section takes off what that adds
+// (ISO 14496-12, 8.6.6): the one form that MSE, AVFoundation and FFmpeg all read alike. With negative offsets and no edit list players
+// that are built on libavformat show the video late (mov.c, mov_update_dts_shift). libavformat writes an edit list only when it
+// knows the first frames before the section, so it is put in here.
+constexpr const char* kFlags = "+cmaf+frag_custom+empty_moov+default_base_moof+skip_trailer";
+
+uint32_t number(const std::vector<uint8_t>& bytes, size_t at) {
+  uint32_t value = 0;
+  for (size_t i = 0; i < 4; ++i) value = value << 8 | bytes.at(at + i);
+  return value;
+}
+
+void put(std::vector<uint8_t>& bytes, size_t at, uint32_t value) {
+  for (size_t i = 0; i < 4; ++i) bytes.at(at + i) = static_cast<uint8_t>(value >> (24 - 8 * i));
+}
+
+/** Where the box of that type begins among those from `at` to `end`. */
+size_t findBox(const std::vector<uint8_t>& bytes, size_t at, size_t end, uint32_t type) {
+  while (at + 8 <= end) {
+    if (number(bytes, at + 4) == type) return at;
+    at += std::max<uint32_t>(8, number(bytes, at));
+  }
+  throw EngineError(Code::kInternal, "The MP4 muxer wrote no track.");
+}
+
+constexpr uint32_t box(const char (&name)[5]) {
+  return static_cast<uint32_t>(name[0]) << 24 | static_cast<uint32_t>(name[1]) << 16 | static_cast<uint32_t>(name[2]) << 8 |
+         static_cast<uint32_t>(name[3]);
+}
+
+/** moov/trak/edts/elst with one edit that begins at `mediaTime` and lasts as long as the fragments do (segment_duration 0). */
+void addEditList(std::vector<uint8_t>& init, int64_t mediaTime) {
+  const size_t moov = findBox(init, 0, init.size(), box("moov"));
+  const size_t trak = findBox(init, moov + 8, moov + number(init, moov), box("trak"));
+  const size_t tkhd = findBox(init, trak + 8, trak + number(init, trak), box("tkhd"));
+  std::vector<uint8_t> edit(36);
+  const uint32_t words[] = {36, box("edts"), 28, box("elst"), 0, 1, 0, static_cast<uint32_t>(mediaTime), 0x10000};
+  for (size_t i = 0; i < std::size(words); ++i) put(edit, 4 * i, words[i]);
+  const size_t after = tkhd + number(init, tkhd);
+  put(init, moov, number(init, moov) + 36);
+  put(init, trak, number(init, trak) + 36);
+  init.insert(init.begin() + static_cast<ptrdiff_t>(after), edit.begin(), edit.end());
+}
 }  // namespace
 
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
@@ -30,7 +71,7 @@ int SegmentMuxer::collect(void* self, uint8_t* data, int size) {
 }
 
 SegmentMuxer::SegmentMuxer(const std::string& outputDir, const std::string& directory,
-                           const AVCodecParameters& parameters, AVRational timeBase)
+                           const AVCodecParameters& parameters, AVRational timeBase, int64_t delay)
     : outputDir_(outputDir), directory_(directory), timeBase_(timeBase), pending_(makePacket()) {
   makeDirectories(joinPath(outputDir_, directory_));
   AVFormatContext* format = nullptr;
@@ -66,6 +107,7 @@ SegmentMuxer::SegmentMuxer(const std::string& outputDir, const std::string& dire
   if (stream->time_base.num != timeBase_.num || stream->time_base.den != timeBase_.den)
     throw EngineError(Code::kInternal, "The MP4 muxer changed the time base.");
   avio_flush(io_.get());
+  if (delay > 0) addEditList(bytes_, delay);
   initPath_ = directory_ + "/init.mp4";
   writeFile(joinPath(outputDir_, initPath_), bytes_.data(), bytes_.size());
   initBytes_ = static_cast<int64_t>(bytes_.size());

@@ -10,9 +10,11 @@ namespace sortie {
 
 class SegmentMuxer {
  public:
-  /** Writes `<directory>/init.mp4` at once; packets are in `timeBase`. */
+  /**
+   * Writes `<directory>/init.mp4` at once; packets are in `timeBase`. `delay`: by how much the first packet is decoded before it is shown.
+   */
   SegmentMuxer(const std::string& outputDir, const std::string& directory, const AVCodecParameters& parameters,
-               AVRational timeBase);
+               AVRational timeBase, int64_t delay);
   ~SegmentMuxer();
   SegmentMuxer(const SegmentMuxer&) = delete;
   SegmentMuxer& operator=(const SegmentMuxer&) = delete;

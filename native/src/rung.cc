@@ -80,7 +80,7 @@ void Rung::encode(const Picture& picture, const Encoder::Sink& sink) {
 void Rung::work() {
   const Encoder::Sink sink = [this](AVPacket* packet) { take(packet); };
   while (std::optional<Picture> picture = queue.pop()) {
-    picture->surface = scaler_->scale(picture->surface);
+    picture->surface = scaler_->scale(*picture);
     encode(*picture, sink);
   }
   // Nothing left: either all was given, or the run stops.
@@ -93,7 +93,7 @@ void Rung::take(AVPacket* packet) {
   // The encoder still holds dozens of pictures when it is drained: a cancelled run does not wait for them.
   if (control_.stopped()) throw EngineError(Code::kCancelled, "The run was cancelled.");
   if (!muxer_)
-    muxer_ = std::make_unique<SegmentMuxer>(plan_.outputDir, "video/" + rung_.name, encoder_->parameters(), kTicks);
+    muxer_ = std::make_unique<SegmentMuxer>(plan_.outputDir, "video/" + rung_.name, encoder_->parameters(), kTicks, packet->pts - packet->dts);
   ++frames_;
   bool cut = false;
   if ((packet->flags & AV_PKT_FLAG_KEY) != 0) {

@@ -8,7 +8,7 @@ class Scaler {
  public:
   virtual ~Scaler() = default;
   /** The same surface when nothing is to be done. */
-  virtual SurfacePtr scale(const SurfacePtr& surface) = 0;
+  virtual SurfacePtr scale(const Picture& picture) = 0;
 };
 
 }  // namespace sortie

@@ -1,5 +1,6 @@
 #include "sound.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -15,16 +16,29 @@ Sound::Sound(const EnginePlan& plan, const Demuxer& demuxer, const Clock& clock,
 
 void Sound::work() {
   while (!clock_.started() && !control_.stopped()) std::this_thread::sleep_for(kPoll);
+  // However this ends, nobody waits for the end of the audio any more.
+  struct Told {
+    std::atomic<bool>& flag;
+    ~Told() { flag.store(true); }
+  } told{decoded_};
   if (control_.stopped() || !clock_.started()) return;
   start();
   while (std::optional<Item> item = queue.pop()) {
     if (control_.stopped()) return;
     guard(item->track, [&](AudioTrack& track) {
       track.setHorizon(clock_.position());
-      if (clock_.ended()) track.setEnd(clock_.end());
       track.decode(*item->packet);
     });
   }
+  int64_t end = 0;
+  for (size_t i = 0; i < tracks_.size(); ++i) {
+    guard(i, [&](AudioTrack& track) {
+      track.flush();
+      end = std::max(end, track.end());
+    });
+  }
+  end_.store(end);
+  decoded_.store(true);
   while (!clock_.ended() && !control_.stopped()) std::this_thread::sleep_for(kPoll);
   if (control_.stopped()) return;
   for (size_t i = 0; i < tracks_.size(); ++i) {
@@ -34,6 +48,11 @@ void Sound::work() {
       if (!track.heard()) throw EngineError(Code::kDecodeFailed, "no sound could be decoded");
     });
   }
+}
+
+int64_t Sound::end() const {
+  while (!plan_.audio.empty() && !decoded_.load() && !control_.stopped()) std::this_thread::sleep_for(kPoll);
+  return end_.load();
 }
 
 void Sound::start() {
@@ -64,6 +83,15 @@ void Sound::leaveOut(size_t index, const EngineError& error) {
 void Sound::result(EngineResult& result) const {
   for (const auto& track : tracks_)
     if (track) result.audio.push_back(track->result());
+  int64_t early = 0;
+  for (const auto& track : tracks_)
+    if (track) early = std::max(early, track->early());
+  for (const auto& track : tracks_)
+    if (track && track->channelsOfMany() > 0)
+      result.warnings.push_back("Of the " + std::to_string(track->channelsOfMany()) + " channels of audio track " + std::to_string(track->stream()) +
+                                " the first two are kept: the file does not tell where the others stand.");
+  if (early >= kWorthTelling)
+    result.warnings.push_back(tenths(early) + " s of audio before the first frame are left out.");
   result.warnings.insert(result.warnings.end(), warnings_.begin(), warnings_.end());
 }
 

@@ -1,5 +1,6 @@
 // All sound tracks of a run, on one thread.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,8 +20,10 @@ class Sound {
 
   Sound(const EnginePlan& plan, const Demuxer& demuxer, const Clock& clock, const Control& control);
 
-  /** Until the queue is closed and the picture has ended, or the run stops. */
+  /** Until the queue is closed and the end of the layer is known, or the run stops. */
   void work();
+  /** Where the audio ends of itself, 90 kHz; waits until all of it has been decoded, or the run stops. */
+  int64_t end() const;
   /** Adds tracks and warnings. */
   void result(EngineResult& result) const;
 
@@ -47,6 +50,8 @@ class Sound {
   const Control& control_;
   std::vector<std::unique_ptr<AudioTrack>> tracks_;
   std::vector<std::string> warnings_;
+  std::atomic<bool> decoded_{false};
+  std::atomic<int64_t> end_{0};
 };
 
 }  // namespace sortie

@@ -9,6 +9,7 @@ extern "C" {
 #include <cmath>
 #include <cstring>
 
+#include "letterbox.h"
 #include "software/scaler.h"
 
 namespace sortie {
@@ -58,9 +59,11 @@ Luma lookAt(const AVFrame& frame) {
 }
 
 /** Scaled, as RGB: the detour keeps matrices simple, since JPEG is always BT.601 in full range (JFIF 1.02). */
-FramePtr shrink(const AVFrame& frame, int width, int height) {
-  return Conversion(width, height, AV_PIX_FMT_RGB24, AVCOL_SPC_RGB, AVCOL_RANGE_JPEG, SWS_AREA | SWS_ACCURATE_RND)
-      .apply(frame);
+FramePtr shrink(const AVFrame& frame, int width, int height, double stretch) {
+  const Box box = boxFor(width, height, stretch);
+  FramePtr small = Conversion(box.width, box.height, AV_PIX_FMT_RGB24, AVCOL_SPC_RGB, AVCOL_RANGE_JPEG, SWS_AREA | SWS_ACCURATE_RND)
+                       .apply(frame);
+  return isWhole(box, width, height) ? std::move(small) : letterboxed(*small, box, width, height);
 }
 
 void writeJpeg(const std::string& path, AVFrame& rgb) {
@@ -113,7 +116,7 @@ Poster::Poster(const EnginePlan& plan)
 
 void Poster::see(const Picture& picture) {
   if (done_ || picture.pts < next_) return;
-  Candidate candidate{picture.surface->download(), picture.pts};
+  Candidate candidate{picture.surface->download(), picture.pts, picture.stretch};
   if (picture.pts < from_) {
     // A video may be shorter than the wanted moment: a late picture before it will do then.
     next_ = std::min(from_, picture.pts + kEarlyStep);
@@ -139,7 +142,7 @@ void Poster::finish() {
 void Poster::write(const Candidate& candidate) {
   done_ = true;
   prepareFolder(plan_, *plan_.posterPath);
-  writeJpeg(joinPath(plan_.outputDir, *plan_.posterPath), *shrink(*candidate.frame, plan_.posterWidth, plan_.posterHeight));
+  writeJpeg(joinPath(plan_.outputDir, *plan_.posterPath), *shrink(*candidate.frame, plan_.posterWidth, plan_.posterHeight, candidate.stretch));
   time_ = seconds(candidate.pts);
   best_.reset();
 }
@@ -152,7 +155,7 @@ void Previews::see(const Picture& picture) {
   const int64_t slot = picture.pts / interval_;
   if (slot < nextSlot_) return;
   tiles_.push_back(
-      {slot, picture.pts, shrink(*picture.surface->download(), plan_.previewWidth, plan_.previewHeight)});
+      {slot, picture.pts, shrink(*picture.surface->download(), plan_.previewWidth, plan_.previewHeight, picture.stretch)});
   nextSlot_ = slot + 1;
   while (tiles_.size() > most_) {
     interval_ *= 2;

@@ -21,6 +21,7 @@ class Poster {
   struct Candidate {
     FramePtr frame;
     int64_t pts;
+    double stretch;
   };
   void write(const Candidate& candidate);
 

@@ -31,7 +31,6 @@ class Timeline {
   const AVRational timeBase_;
   const int64_t frameDuration_;
   const int64_t gop_;
-  const int64_t maxGap_;
   bool started_ = false;
   int64_t origin_ = 0;
   int64_t last_ = 0;
@@ -43,7 +42,9 @@ class Timeline {
   int64_t sinceAnchor_ = 0;
 };
 
-/** A pause longer than this is taken for a fault of the clock, not for a pause. */
+/** A pause up to here may be one of any stream; where a longer one is a real one, the last frame stands. */
 int64_t longestGap(AVRational frameRate);
+/** A frame may stand for so long; a longer pause is a fault of the clock. */
+constexpr int64_t kLongestStand = 12 * 3600 * kTicksPerSecond;
 
 }  // namespace sortie

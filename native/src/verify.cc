@@ -42,6 +42,7 @@ class Initialisation {
   explicit Initialisation(const std::string& path) {
     try {
       bytes_ = readFile(path);
+      editStart = editStartOf(bytes_);
     } catch (const EngineError& error) {
       throw EngineError(Code::kOpenFailed, path + " " + error.what() + ".");
     }
@@ -71,6 +72,7 @@ class Initialisation {
 
   ParametersPtr parameters;
   AVRational timeBase{1, 1};
+  int64_t editStart = 0;
 
  private:
   static int read(void* opaque, uint8_t* buffer, int size) {
@@ -150,7 +152,7 @@ VerifiedSegment verifyOne(const VerifyPlan& plan, const Initialisation& init, co
   result.path = path;
   try {
     const std::vector<uint8_t> bytes = readFile(joinPath(plan.outputDir, path));
-    const Fragment fragment(bytes);
+    const Fragment fragment(bytes, init.editStart);
     const bool video = init.parameters->codec_type == AVMEDIA_TYPE_VIDEO;
     const double unit = av_q2d(init.timeBase);
     int64_t first = INT64_MAX, last = INT64_MIN, end = INT64_MIN;

@@ -89,6 +89,8 @@ struct Parser {
   int checks = 16;
   bool filter = false;
   long long expected = 0;
+  /** Of the last sequence header of MPEG-2. */
+  int aspectCode = 0;
   SequenceSet set;
   std::deque<Shown> ready;
   Decoder* decoder = nullptr;
@@ -319,10 +321,19 @@ bool unit(Parser& parser, const uint8_t* data, int size) {
   format.coded_width = static_cast<unsigned>(codedWidth);
   format.coded_height = static_cast<unsigned>(codedHeight);
   format.display_area = {0, 0, width, height};
+  // VulkanH264Parser.cpp: lDARWidth = sar_width * nDisplayWidth, the size itself where there is none, simplified; 4:3 and 16:9 are
+  // what ISO 13818-2, table 6-3 says of the whole frame.
+  if (const int code = parser.settings.CodecType == cudaVideoCodec_MPEG2 ? findAspectCode(data, static_cast<size_t>(size)) : 0) parser.aspectCode = code;
+  const bool sar = parser.set.sampleWidth > 0 && parser.set.sampleHeight > 0;
+  AVRational aspect = av_mul_q({width, height}, sar ? AVRational{parser.set.sampleWidth, parser.set.sampleHeight} : AVRational{1, 1});
+  if (parser.aspectCode == 2) aspect = {4, 3};
+  if (parser.aspectCode == 3) aspect = {16, 9};
+  format.display_aspect_ratio = {aspect.num, aspect.den};
   const CUVIDEOFORMAT& known = parser.format;
   const bool changed = newSet || known.coded_width != format.coded_width || known.coded_height != format.coded_height ||
                        known.display_area.right != format.display_area.right || known.display_area.bottom != format.display_area.bottom ||
-                       known.bit_depth_luma_minus8 != format.bit_depth_luma_minus8;
+                       known.bit_depth_luma_minus8 != format.bit_depth_luma_minus8 || known.display_aspect_ratio.x != format.display_aspect_ratio.x ||
+                       known.display_aspect_ratio.y != format.display_aspect_ratio.y;
   if (!parser.sequence || changed) {
     // Those with parameter sets begin at any picture behind one (VulkanH264Parser.cpp: "or first non-IDR picture after a sequence
     // header").

@@ -1,6 +1,7 @@
 #include "parameter-sets.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace standin {
 
@@ -63,7 +64,10 @@ unsigned maxDpbMacroblocks(unsigned level) {
   return 184320;
 }
 
-int surfacesOfAvc(Bits bits) {  // 7.3.2.1.1
+/** Table E-1. */
+constexpr int kSampleAspects[][2] = {{0, 0}, {1, 1}, {12, 11}, {10, 11}, {16, 11}, {40, 33}, {24, 11}, {20, 11}, {32, 11}, {80, 33}, {18, 11}, {15, 11}, {64, 33}, {160, 99}, {4, 3}, {3, 2}, {2, 1}};
+
+void readAvc(Bits bits, SequenceSet& set) {  // 7.3.2.1.1
   bits.skip(8);
   const unsigned profile = bits.u(8);
   bits.skip(8);
@@ -101,7 +105,12 @@ int surfacesOfAvc(Bits bits) {  // 7.3.2.1.1
   const unsigned height = (2 - framesOnly) * units;
   unsigned buffering = std::min(16u, maxDpbMacroblocks(level) / std::max(1u, width * height));
   if (bits.u(1)) {  // E.1.1
-    if (bits.u(1) && bits.u(8) == 255) bits.skip(32);
+    if (bits.u(1)) {
+      const unsigned idc = bits.u(8);
+      const bool listed = idc < std::size(kSampleAspects);
+      set.sampleWidth = idc == 255 ? static_cast<int>(bits.u(16)) : listed ? kSampleAspects[idc][0] : 0;
+      set.sampleHeight = idc == 255 ? static_cast<int>(bits.u(16)) : listed ? kSampleAspects[idc][1] : 0;
+    }
     if (bits.u(1)) bits.skip(1);
     if (bits.u(1)) {
       bits.skip(4);
@@ -125,10 +134,10 @@ int surfacesOfAvc(Bits bits) {  // 7.3.2.1.1
     }
   }
   // VulkanH264Parser.cpp: MaxDecFrameBuffering + 1.
-  return static_cast<int>(std::min(std::max(buffering, references), 16u)) + 1;
+  set.surfaces = static_cast<int>(std::min(std::max(buffering, references), 16u)) + 1;
 }
 
-int surfacesOfHevc(Bits bits) {  // ITU-T H.265, 7.3.2.2
+void readHevc(Bits bits, SequenceSet& set) {  // ITU-T H.265, 7.3.2.2
   bits.skip(16 + 4);
   const unsigned layers = bits.u(3);
   bits.skip(1 + 88 + 8);
@@ -151,10 +160,16 @@ int surfacesOfHevc(Bits bits) {  // ITU-T H.265, 7.3.2.2
     bits.ue();
   }
   // VulkanH265Parser.cpp: max_dec_pic_buffering + 3.
-  return static_cast<int>(std::min(buffering, 16u)) + 3;
+  set.surfaces = static_cast<int>(std::min(buffering, 16u)) + 3;
 }
 
 }  // namespace
+
+int findAspectCode(const uint8_t* data, size_t size) {
+  for (size_t i = 0; i + 7 < size; ++i)
+    if (data[i] == 0 && data[i + 1] == 0 && data[i + 2] == 1 && data[i + 3] == 0xb3) return data[i + 7] >> 4;
+  return 0;
+}
 
 SequenceSet findSequenceSet(const uint8_t* data, size_t size, bool hevc) {
   SequenceSet found;
@@ -167,7 +182,8 @@ SequenceSet findSequenceSet(const uint8_t* data, size_t size, bool hevc) {
     size_t end = begin;
     while (end < size && !(end + 2 < size && data[end] == 0 && data[end + 1] == 0 && data[end + 2] <= 1)) ++end;
     found.bytes.assign(data + begin, data + end);
-    found.surfaces = (hevc ? surfacesOfHevc : surfacesOfAvc)(Bits(data + begin, end - begin));
+    found.sampleWidth = found.sampleHeight = 0;
+    (hevc ? readHevc : readAvc)(Bits(data + begin, end - begin), found);
   }
   return found;
 }

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <tuple>
 
+#include "letterbox.h"
+
 namespace sortie::nvidia {
 
 namespace {
@@ -297,6 +299,19 @@ bool NvidiaDecoder::isProgressive(const CUVIDPARSERDISPINFO& picture) const {
   return format_.progressive_sequence || (picture.progressive_frame && !saysInterlaced(stream_));
 }
 
+/**
+ * The parser tells the aspect of the whole frame (nvcuvid.h, CUVIDEOFORMAT::display_aspect_ratio), that of its size where the stream has
+ * none: only its changes count, since what the header says is known from the container.
+ */
+double NvidiaDecoder::stretchOf(int width, int height) {
+  AVRational aspect{0, 1};
+  const auto& told = format_.display_aspect_ratio;
+  if (told.x > 0 && told.y > 0) aspect = av_div_q({told.x, told.y}, {width, height});
+  if (usual_.num <= 0 || usual_.den <= 0) usual_ = aspect;
+  const double stretch = sortie::stretchOf(width, height, aspect, stream_.width, stream_.height, usual_);
+  return plan_.rotation % 180 == 0 ? stretch : 1 / stretch;
+}
+
 void NvidiaDecoder::show(const CUVIDPARSERDISPINFO& picture) {
   ++shown_;
   const Stamp stamp = stampOf(picture);
@@ -345,6 +360,7 @@ void NvidiaDecoder::show(const CUVIDPARSERDISPINFO& picture) {
   decoded.surface = upright_.apply(std::make_shared<DeviceSurface>(device_, planes, colour_, ready, owner));
   decoded.pts = stamp.pts;
   decoded.duration = stamp.duration;
+  decoded.stretch = stretchOf(planes.width, planes.height);
   (*sink_)(std::move(decoded));
 }
 

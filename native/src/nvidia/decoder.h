@@ -86,6 +86,7 @@ class NvidiaDecoder final : public Decoder {
   int beginSequence(const CUVIDEOFORMAT& format);
   void show(const CUVIDPARSERDISPINFO& picture);
   int64_t timeOf(const AVPacket& packet);
+  double stretchOf(int width, int height);
   Stamp stampOf(const CUVIDPARSERDISPINFO& picture);
   bool isProgressive(const CUVIDPARSERDISPINFO& picture) const;
   Colour colourOf(const CUVIDEOFORMAT& format) const;
@@ -103,6 +104,8 @@ class NvidiaDecoder final : public Decoder {
   std::unique_ptr<void, ParserDeleter> parser_;
   CUVIDEOFORMAT format_{};
   Colour colour_;
+  /** Aspect of a sample, as it was told first. */
+  AVRational usual_{0, 1};
   const Sink* sink_ = nullptr;
   std::exception_ptr error_;
   /** By the time under which a packet went into the parser, on the parser's clock. */

@@ -187,7 +187,7 @@ void tryScale(const DevicePtr& device, const std::vector<Picture>& source, const
   };
   for (const Picture& picture : source) {
     UploadingDecoder upload(device, std::make_unique<Given>(picture.surface));
-    upload.decode(nullptr, [&](Decoded uploaded) { scaled.push_back({scaler.scale(uploaded.surface), picture.pts, scaled.empty()}); });
+    upload.decode(nullptr, [&](Decoded uploaded) { scaled.push_back({scaler.scale({uploaded.surface, picture.pts, false, 1}), picture.pts, scaled.empty(), 1}); });
   }
   if (worst(scaled, expected) > 1) throw Unavailable("pictures scaled on the GPU differ from those of the CPU");
 }
@@ -245,7 +245,7 @@ GpuReport tryDevice(int ordinal) {
     rung.height = kRungHeight;
     SoftwareScaler scaler(rung, false);
     std::vector<Picture> expectedScaled;
-    for (const Picture& picture : expected) expectedScaled.push_back({scaler.scale(picture.surface), picture.pts, picture.key});
+    for (const Picture& picture : expected) expectedScaled.push_back({scaler.scale(picture), picture.pts, picture.key, 1});
 
     Stream stream(device);
     std::vector<Picture> decoded, scaled;

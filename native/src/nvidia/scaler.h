@@ -5,6 +5,7 @@
 
 #include "nvidia/filter-bank.h"
 #include "nvidia/surface.h"
+#include "../letterbox.h"
 #include "../plan.h"
 #include "../scaler.h"
 
@@ -15,7 +16,7 @@ class NvidiaScaler final : public Scaler {
   /** `stream`: where NVENC takes up the picture without a wait in between. */
   NvidiaScaler(DevicePtr device, const RungPlan& rung, bool wide, const Stream& stream);
   ~NvidiaScaler() override;
-  SurfacePtr scale(const SurfacePtr& surface) override;
+  SurfacePtr scale(const Picture& picture) override;
 
  private:
   /** One direction of one plane, on the device. */
@@ -27,15 +28,17 @@ class NvidiaScaler final : public Scaler {
   };
   /** All that depends on the size and form of the source. */
   struct Setup {
-    Setup(const DevicePtr& device, const DeviceSurface& from, int width, int height);
-    bool fits(const DeviceSurface& from) const;
+    Setup(const DevicePtr& device, const DeviceSurface& from, const Box& box);
+    bool fits(const DeviceSurface& from, const Box& box) const;
     const Planes shape;
+    const Box box;
     const Colour colour;
     const bool full;
     Pass lumaAcross, lumaDown, chromaAcross, chromaDown;
     Memory luma, chroma;
   };
-  void filter(const DeviceSurface& from, const Planes& to);
+  void filter(const DeviceSurface& from, const Planes& to, const Box& box);
+  void blacken(const Planes& to);
   void release(size_t keep);
 
   const DevicePtr device_;
@@ -45,6 +48,8 @@ class NvidiaScaler final : public Scaler {
   const Stream& stream_;
   const std::shared_ptr<Pool> pool_;
   std::optional<Setup> setup_;
+  /** What stands around frames of another shape. */
+  std::shared_ptr<Pool::Place> black_;
   struct Reading {
     SurfacePtr source;
     std::shared_ptr<const Event> done;

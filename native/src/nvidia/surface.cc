@@ -74,6 +74,21 @@ std::shared_ptr<Pool::Place> Pool::take() {
           }};
 }
 
+void upload(const Device& device, const AVFrame& from, const Planes& to, CUstream stream) {
+  CUDA_MEMCPY2D copy{};
+  copy.srcMemoryType = CU_MEMORYTYPE_HOST;
+  copy.dstMemoryType = CU_MEMORYTYPE_DEVICE;
+  copy.dstPitch = to.pitch;
+  copy.srcHost = from.data[0];
+  copy.srcPitch = static_cast<size_t>(from.linesize[0]);
+  copy.dstDevice = to.data;
+  copyPlane(device, copy, static_cast<size_t>(to.width) * to.sampleBytes(), to.height, stream);
+  copy.srcHost = from.data[1];
+  copy.srcPitch = static_cast<size_t>(from.linesize[1]);
+  copy.dstDevice = to.chroma();
+  copyPlane(device, copy, evenBytes(to), to.chromaHeight(), stream);
+}
+
 void copy(const Device& device, const Planes& from, const Planes& to, CUstream stream) {
   CUDA_MEMCPY2D copy{};
   copy.srcMemoryType = CU_MEMORYTYPE_DEVICE;

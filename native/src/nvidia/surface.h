@@ -77,6 +77,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::vector<std::unique_ptr<Place>> free_;
 };
 
+/** From memory, NV12 or P010 of the same size; done when the stream has come there. */
+void upload(const Device& device, const AVFrame& from, const Planes& to, CUstream stream);
 /** Plane by plane; both of the same size and depth. */
 void copy(const Device& device, const Planes& from, const Planes& to, CUstream stream);
 

@@ -22,19 +22,7 @@ SurfacePtr UploadingDecoder::upload(const Surface& surface) {
   frame = conversion_->apply(*frame);
   const auto place = pool_->take();
   const Device::Current current(*device_);
-  CUDA_MEMCPY2D copy{};
-  copy.srcMemoryType = CU_MEMORYTYPE_HOST;
-  copy.dstMemoryType = CU_MEMORYTYPE_DEVICE;
-  copy.dstPitch = place->planes.pitch;
-  for (int plane = 0; plane < 2; ++plane) {
-    copy.srcHost = frame->data[plane];
-    copy.srcPitch = static_cast<size_t>(frame->linesize[plane]);
-    copy.dstDevice = plane == 0 ? place->planes.data : place->planes.chroma();
-    const int samples = plane == 0 ? place->planes.width : 2 * place->planes.chromaWidth();
-    copy.WidthInBytes = static_cast<size_t>(samples) * place->planes.sampleBytes();
-    copy.Height = static_cast<size_t>(plane == 0 ? place->planes.height : place->planes.chromaHeight());
-    check(device_->driver.cuMemcpy2DAsync_v2(&copy, stream_.get()), "cuMemcpy2DAsync");
-  }
+  nvidia::upload(*device_, *frame, place->planes, stream_.get());
   place->ready->record(stream_.get());
   stream_.synchronize();  // the frame in memory goes back to its pool
   Colour colour = colourOf(*frame);

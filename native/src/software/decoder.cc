@@ -6,11 +6,13 @@ extern "C" {
 
 #include <algorithm>
 
+#include "letterbox.h"
 #include "software/surface.h"
 
 namespace sortie {
 
 namespace {
+constexpr int kAspectPrecision = 100000;
 constexpr int kMostThreads = 8;  // each holds pictures of its own
 
 int64_t durationOf(const AVFrame& frame) {
@@ -48,6 +50,9 @@ SoftwareDecoder::SoftwareDecoder(const EnginePlan& plan, const AVStream& stream,
     throw EngineError(Code::kTooLarge, "The picture is " + std::to_string(parameters.width) + "x" +
                                            std::to_string(parameters.height) + " pixels; at most " +
                                            std::to_string(plan.maxPixels) + " pixels are taken.");
+  headerWidth_ = parameters.width;
+  headerHeight_ = parameters.height;
+  usual_ = parameters.sample_aspect_ratio;
   const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
   if (!codec)
     throw EngineError(Code::kUnsupportedCodec,
@@ -98,6 +103,10 @@ void SoftwareDecoder::receive(const Sink& sink) {
     FramePtr whole = makeFrame();
     av_frame_move_ref(whole.get(), frame_.get());
     FramePtr frame = cropped(std::move(whole));
+    if (usual_.num <= 0 || usual_.den <= 0) usual_ = frame->sample_aspect_ratio;
+    // In the frame's own aspect it comes through the filters, which turn it over with a quarter turn.
+    const double stretch = stretchOf(frame->width, frame->height, frame->sample_aspect_ratio, headerWidth_, headerHeight_, usual_);
+    frame->sample_aspect_ratio = av_d2q(stretch, kAspectPrecision);
     frame->pts = frame->best_effort_timestamp;
     // Captions and the like ride on frames; none of it is wanted in the rungs.
     while (frame->nb_side_data > 0) av_frame_remove_side_data(frame.get(), frame->side_data[0]->type);
@@ -109,6 +118,8 @@ void SoftwareDecoder::emit(FramePtr frame, const Sink& sink) {
   Decoded decoded;
   decoded.pts = frame->pts;
   decoded.duration = durationOf(*frame);
+  decoded.stretch = frame->sample_aspect_ratio.num > 0 ? av_q2d(frame->sample_aspect_ratio) : 1;
+  frame->sample_aspect_ratio = {1, 1};
   if (plan_.bitDepth == 8 && ToneMap::needed(*frame)) frame = toneMap_.apply(*frame);
   decoded.surface = std::make_shared<HostSurface>(std::move(frame));
   sink(std::move(decoded));

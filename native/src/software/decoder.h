@@ -24,6 +24,10 @@ class SoftwareDecoder : public Decoder {
   FramePtr frame_;
   Upright upright_;
   ToneMap toneMap_;
+  /** What the header says of the frames' shape. */
+  int headerWidth_ = 0;
+  int headerHeight_ = 0;
+  AVRational usual_{0, 1};
   bool clean_ = false;
   bool tooLarge_ = false;
   int64_t errors_ = 0;

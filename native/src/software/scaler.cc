@@ -141,10 +141,16 @@ SoftwareScaler::SoftwareScaler(const RungPlan& rung, bool tenBit)
       conversion_(rung.width, rung.height, format_, AVCOL_SPC_UNSPECIFIED, AVCOL_RANGE_MPEG,
                   SWS_BICUBIC | SWS_ACCURATE_RND) {}
 
-SurfacePtr SoftwareScaler::scale(const SurfacePtr& surface) {
-  const FramePtr frame = surface->download();
+SurfacePtr SoftwareScaler::scale(const Picture& picture) {
+  const FramePtr frame = picture.surface->download();
+  if (const Box box = boxFor(width_, height_, picture.stretch); !isWhole(box, width_, height_)) {
+    if (!boxed_ || box.width != box_.width || box.height != box_.height)
+      boxed_.emplace(box.width, box.height, format_, AVCOL_SPC_UNSPECIFIED, AVCOL_RANGE_MPEG, SWS_BICUBIC | SWS_ACCURATE_RND);
+    box_ = box;
+    return std::make_shared<HostSurface>(letterboxed(*boxed_->apply(*frame), box, width_, height_));
+  }
   if (frame->width == width_ && frame->height == height_ && frame->format == format_ && !isFullRange(*frame))
-    return surface;
+    return picture.surface;
   return std::make_shared<HostSurface>(conversion_.apply(*frame));
 }
 

@@ -4,6 +4,7 @@ extern "C" {
 #include <libswscale/swscale.h>
 }
 
+#include "../letterbox.h"
 #include "../plan.h"
 #include "../scaler.h"
 
@@ -45,13 +46,16 @@ class Conversion {
 class SoftwareScaler : public Scaler {
  public:
   SoftwareScaler(const RungPlan& rung, bool tenBit);
-  SurfacePtr scale(const SurfacePtr& surface) override;
+  SurfacePtr scale(const Picture& picture) override;
 
  private:
   const int width_;
   const int height_;
   const AVPixelFormat format_;
   Conversion conversion_;
+  /** For frames of another shape. */
+  Box box_;
+  std::optional<Conversion> boxed_;
 };
 
 /** Full-range formats by their old names (yuvj420p) and by tag. */

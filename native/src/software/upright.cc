@@ -13,22 +13,24 @@ namespace sortie {
 Upright::Upright(bool deinterlace, int rotation, bool mirror, AVRational timeBase)
     : deinterlace_(deinterlace), rotation_(((rotation % 360) + 360) % 360), mirror_(mirror), timeBase_(timeBase) {}
 
-std::string Upright::chain(int format) const {
+std::string Upright::chain(const AVFrame& frame) const {
   std::string filters;
   const auto add = [&filters](const char* filter) { filters += (filters.empty() ? "" : ",") + std::string(filter); };
-  if (deinterlace_) add("bwdif=mode=send_frame:parity=auto:deint=interlaced");
+  // bwdif wants three columns and four lines in each plane; smaller frames have no fields to tell apart.
+  const AVPixFmtDescriptor* form = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
+  const bool large = form && frame.width >> form->log2_chroma_w >= 3 && frame.height >> form->log2_chroma_h >= 4;
+  if (deinterlace_ && large) add("bwdif=mode=send_frame:parity=auto:deint=interlaced");
   if (rotation_ == 90 || rotation_ == 270) {
     // vf_transpose takes only formats whose chroma is as dense across as down; 4:2:2 would become 4:4:0.
-    const AVPixFmtDescriptor* description = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(format));
-    if (description && description->log2_chroma_w != description->log2_chroma_h)
-      add(description->comp[0].depth > 8 ? "format=yuv420p10le" : "format=yuv420p");
+    if (form && form->log2_chroma_w != form->log2_chroma_h)
+      add(form->comp[0].depth > 8 ? "format=yuv420p10le" : "format=yuv420p");
   }
   if (mirror_ && rotation_ != 180) add("hflip");
   if (rotation_ == 90) add("transpose=dir=clock");
   if (rotation_ == 270) add("transpose=dir=cclock");
   // A mirrored half turn is an upside-down picture.
   if (rotation_ == 180) add(mirror_ ? "vflip" : "hflip,vflip");
-  return filters;
+  return filters.empty() ? "null" : filters;
 }
 
 void Upright::build(const AVFrame& frame) {
@@ -57,7 +59,7 @@ void Upright::build(const AVFrame& frame) {
   }
   const int parsed =
       outputs && inputs
-          ? avfilter_graph_parse_ptr(graph_.get(), chain(frame.format).c_str(), &inputs, &outputs, nullptr)
+          ? avfilter_graph_parse_ptr(graph_.get(), chain(frame).c_str(), &inputs, &outputs, nullptr)
           : AVERROR(ENOMEM);
   avfilter_inout_free(&outputs);
   avfilter_inout_free(&inputs);

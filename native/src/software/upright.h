@@ -24,7 +24,7 @@ class Upright {
   };
   void build(const AVFrame& frame);
   void pull(const Sink& sink);
-  std::string chain(int format) const;
+  std::string chain(const AVFrame& frame) const;
 
   const bool deinterlace_;
   const int rotation_;

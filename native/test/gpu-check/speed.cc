@@ -31,7 +31,7 @@ struct Rungs {
     }
   }
   void scale(const SurfacePtr& surface) {
-    for (const auto& scaler : scalers) scaler->scale(surface);
+    for (const auto& scaler : scalers) scaler->scale({surface, 0, false, 1});
   }
   void finish() {
     for (const auto& stream : streams) stream->synchronize();

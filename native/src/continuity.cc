@@ -1,0 +1,161 @@
+#include "continuity.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "timeline.h"
+
+namespace sortie {
+
+namespace {
+constexpr int64_t kBackwards = kTicksPerSecond / 2;
+/** Streams of one moment lie no further apart in a multiplex (ISO 13818-1, 2.4.2.6 lets data wait a second, in practice three). */
+constexpr int64_t kSkew = 5 * kTicksPerSecond;
+/** A file whose clock breaks at every packet is not looked at in detail. */
+constexpr int kMostDecisions = 1000;
+}  // namespace
+
+int64_t Continuity::backwards() const { return settings_.broadcast ? kBackwards : settings_.longestGap; }
+
+/**
+ * Whether the other streams break where this one does. One goes on when it covers what this one lacks without a break of its own;
+ * one of which nothing more comes has fallen silent as well.
+ */
+bool Continuity::togetherWith(const Tick& tick, int64_t ahead, const std::vector<Tick>& next) const {
+  const int64_t place = clocks_[tick.stream].expected;
+  const int64_t enough = place + std::min(std::llabs(ahead) / 2, static_cast<long long>(kSkew));
+  for (size_t other = 0; other < clocks_.size(); ++other) {
+    const Stream& stream = clocks_[other];
+    // One that ended long ago says nothing, and one that is in another piece already is there before this one.
+    if (other == tick.stream || !stream.started || stream.expected < place - kSkew) continue;
+    int64_t run = stream.expected;
+    bool broken = false;
+    for (const Tick& later : next) {
+      if (later.stream != other) continue;
+      const int64_t time = later.time + stream.offset;
+      broken = breaks(time - run);
+      if (broken) break;
+      run = std::max(run, time + later.duration);
+    }
+    const bool goesOn = ahead > 0 ? run >= enough : !broken && run > stream.expected && run >= place;
+    if (goesOn) return false;
+  }
+  return true;
+}
+
+void Continuity::shift(const Tick& tick, Stream& stream, int64_t offset) {
+  stream.offset = offset;
+  if (tick.stream != settings_.video) return;
+  std::lock_guard lock(mutex_);
+  jumps_.push_back({stream.expected, offset});
+}
+
+/** A stream whose first time is far from the video's has a clock of its own: it is placed where it stands in the file. */
+void Continuity::begin(Stream& stream, const Tick& tick, const Ahead& ahead) {
+  stream.started = true;
+  stream.offset = offset_;
+  if (!settings_.broadcast || tick.stream == settings_.video) return;
+  const Stream& video = clocks_[settings_.video];
+  int64_t place = video.expected;
+  bool known = video.started;
+  if (!known) {
+    for (const Tick& later : ahead(false)) {
+      if (later.stream != settings_.video) continue;
+      place = later.time;
+      known = true;
+      break;
+    }
+  }
+  if (!known || std::llabs(tick.time + stream.offset - place) <= settings_.longestGap) return;
+  stream.offset = place - tick.time;
+  if (!settings_.audio[tick.stream]) return;
+  std::lock_guard lock(mutex_);
+  ++placed_;
+}
+
+void Continuity::meet(Stream& stream, const Tick& tick, const Ahead& ahead) {
+  const int64_t gap = tick.time + stream.offset - stream.expected;
+  if (!breaks(gap)) return;
+  // The others are in the next piece already.
+  if (stream.offset != offset_ && !breaks(tick.time + offset_ - stream.expected)) {
+    shift(tick, stream, offset_);
+    return;
+  }
+  const bool video = tick.stream == settings_.video;
+  if (!settings_.broadcast) {
+    if (gap < 0 || gap > kLongestStand) {
+      if (video) offset_ = stream.offset - gap;
+      shift(tick, stream, stream.offset - gap);
+    } else if (video) {
+      std::lock_guard lock(mutex_);
+      ++stands_;
+      standing_ += gap;
+    }
+    return;
+  }
+  const std::vector<Tick> next = ++decisions_ <= kMostDecisions ? ahead(true) : std::vector<Tick>{};
+  if (gap > kLongestStand || togetherWith(tick, gap, next)) {
+    // The video leads, since its times rise without a gap: what is added to it is added to all, so that they stay together.
+    const Stream& leader = clocks_[settings_.video];
+    int64_t offset = stream.offset - gap;
+    if (!video && leader.started) {
+      for (const Tick& later : next) {
+        if (later.stream != settings_.video) continue;
+        const int64_t its = later.time + leader.offset - leader.expected;
+        if (breaks(its)) offset = leader.offset - its;
+        break;
+      }
+    }
+    const bool fits = !breaks(tick.time + offset - stream.expected);
+    if (fits) offset_ = offset;
+    shift(tick, stream, fits ? offset : stream.offset - gap);
+  } else if (gap < 0) {
+    shift(tick, stream, stream.offset - gap);
+  } else if (video) {
+    std::lock_guard lock(mutex_);
+    ++stands_;
+    standing_ += gap;
+  }
+}
+
+int64_t Continuity::place(const Tick& tick, const Ahead& ahead) {
+  Stream& stream = clocks_[tick.stream];
+  if (!stream.started)
+    begin(stream, tick, ahead);
+  else
+    meet(stream, tick, ahead);
+  stream.expected = tick.time + stream.offset + std::min(tick.duration, settings_.longestGap);
+  return stream.offset;
+}
+
+int64_t Continuity::offsetAt(int64_t time) const {
+  std::lock_guard lock(mutex_);
+  int64_t offset = 0;
+  for (const Jump& jump : jumps_)
+    if (jump.from <= time) offset = jump.offset;
+  return offset;
+}
+
+std::vector<int64_t> Continuity::jumpsAfter(int64_t origin) const {
+  std::lock_guard lock(mutex_);
+  std::vector<int64_t> places;
+  for (const Jump& jump : jumps_)
+    if (jump.from > origin) places.push_back(jump.from);
+  return places;
+}
+
+std::vector<std::string> Continuity::warnings() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> warnings;
+  if (!jumps_.empty())
+    warnings.push_back("The source's clock jumps " + std::to_string(jumps_.size()) + " time(s); the pieces were joined without a gap.");
+  if (stands_ > 0)
+    warnings.push_back("The video holds no frame for " + tenths(standing_) + " s in " + std::to_string(stands_) +
+                       " place(s); the last frame before stands there.");
+  if (placed_ > 0)
+    warnings.push_back(std::to_string(placed_) +
+                       " audio track(s) have another clock than the video; they were placed by where they lie in the file.");
+  return warnings;
+}
+
+}  // namespace sortie

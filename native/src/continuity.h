@@ -1,0 +1,81 @@
+// One clock out of the pieces of a broken one. A transport stream's clock may break (ISO 13818-1, 2.4.3.5: discontinuity_indicator):
+// a recorder that was restarted, files put end to end, a second 33-bit wrap. Where all streams break together, or fall silent
+// together, nothing was filmed in between and the pieces are joined. Where one falls silent and others go on, time goes on too:
+// the last frame stands. A file with exact times (MP4, Matroska) means the gaps that it has.
+#pragma once
+#include <functional>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common.h"
+
+namespace sortie {
+
+/** A packet as the clock sees it; ticks of 90 kHz. */
+struct Tick {
+  size_t stream;
+  int64_t time;
+  int64_t duration;
+};
+
+class Continuity {
+ public:
+  struct Settings {
+    size_t streams;
+    size_t video;
+    /** The container's clock may break. */
+    bool broadcast;
+    /** A gap up to here is a pause of any stream. */
+    int64_t longestGap;
+    /** Which streams are audio. */
+    std::vector<bool> audio;
+  };
+  /** What comes after the packet in question, in the order of the file; `far`: as much as may be held, for where a clock breaks. */
+  using Ahead = std::function<std::vector<Tick>(bool far)>;
+
+  explicit Continuity(const Settings& settings) : settings_(settings), clocks_(settings.streams) {}
+
+  /** What is to be added to the packet's times. */
+  int64_t place(const Tick& tick, const Ahead& ahead);
+
+  /** Continuous clock to the container's own. */
+  int64_t sourceClock(int64_t time) const { return time - offsetAt(time); }
+  /** Jumps of the video's clock after `origin`, on the continuous clock. */
+  std::vector<int64_t> jumpsAfter(int64_t origin) const;
+  std::vector<std::string> warnings() const;
+
+ private:
+  struct Stream {
+    bool started = false;
+    /** Where the next packet should stand, on the continuous clock. */
+    int64_t expected = 0;
+    int64_t offset = 0;
+  };
+  struct Jump {
+    int64_t from;
+    int64_t offset;
+  };
+
+  bool breaks(int64_t ahead) const { return ahead > settings_.longestGap || ahead < -backwards(); }
+  int64_t backwards() const;
+  bool togetherWith(const Tick& tick, int64_t ahead, const std::vector<Tick>& next) const;
+  void meet(Stream& stream, const Tick& tick, const Ahead& ahead);
+  void begin(Stream& stream, const Tick& tick, const Ahead& ahead);
+  void shift(const Tick& tick, Stream& stream, int64_t offset);
+  int64_t offsetAt(int64_t time) const;
+
+  const Settings settings_;
+  std::vector<Stream> clocks_;
+  /** Of the newest piece that all streams share. */
+  int64_t offset_ = 0;
+  int decisions_ = 0;
+  mutable std::mutex mutex_;
+  std::vector<Jump> jumps_;
+  int64_t standing_ = 0;
+  int stands_ = 0;
+  int placed_ = 0;
+};
+
+}  // namespace sortie
