@@ -174,6 +174,7 @@ export interface EngineFailure extends Error {
     | 'OPEN_FAILED' // the demuxer refuses the file
     | 'NO_STREAM' // the stream does not exist or cannot be read
     | 'UNSUPPORTED_CODEC' // no decoder for it
+    | 'ENCRYPTED' // its content is encrypted
     | 'DECODE_FAILED' // not one picture could be decoded
     | 'TOO_LARGE' // over maxPixels or maxFrames
     | 'ENCODE_FAILED'

@@ -28,6 +28,7 @@ const char* codeName(Code code) {
   switch (code) {
     case Code::kOpenFailed: return "OPEN_FAILED";
     case Code::kNoStream: return "NO_STREAM";
+    case Code::kEncrypted: return "ENCRYPTED";
     case Code::kUnsupportedCodec: return "UNSUPPORTED_CODEC";
     case Code::kDecodeFailed: return "DECODE_FAILED";
     case Code::kTooLarge: return "TOO_LARGE";

@@ -38,6 +38,7 @@ enum class Code {
   kOpenFailed,
   kNoStream,
   kUnsupportedCodec,
+  kEncrypted,
   kDecodeFailed,
   kTooLarge,
   kEncodeFailed,

@@ -235,12 +235,22 @@ bool Demuxer::read(AVPacket* packet) {
     mendTimes(held);
     straighten(held);
     if (timing) continue;
+    if (format_->streams[held.stream] == video_) noteFrame(*held.packet);
     av_packet_unref(packet);
     av_packet_move_ref(packet, held.packet.get());
     return true;
   }
   av_packet_unref(packet);
   return false;
+}
+
+void Demuxer::noteFrame(const AVPacket& packet) {
+  // Without a key libavformat gives out what it cannot decrypt, with what a player would need to (ISO 23001-7).
+  if (av_packet_get_side_data(&packet, AV_PKT_DATA_ENCRYPTION_INFO, nullptr))
+    throw EngineError(Code::kEncrypted, "The video is encrypted; export or record it without encryption, and upload that.");
+  if (++videoPackets_ > WildTimes::kAfter || packet.pts == AV_NOPTS_VALUE) return;
+  const int64_t time = av_rescale_q(packet.pts, video_->time_base, kTicks);
+  firstFrame_ = firstFrame_ == AV_NOPTS_VALUE ? time : std::min(firstFrame_, time);
 }
 
 /** The times of the stream's next packets, 90 kHz. */

@@ -36,6 +36,8 @@ class Demuxer {
   /** Jumps of the container's clock after `origin`: continuous clock, container's clock. */
   std::vector<std::pair<int64_t, int64_t>> jumpsAfter(int64_t origin) const;
   std::vector<std::string> warnings() const;
+  /** The earliest time of the video's first packets, on the continuous clock; AV_NOPTS_VALUE when they have none. */
+  int64_t firstFrame() const { return firstFrame_; }
   /** Wild timestamps that were put right. */
   int64_t mended() const;
 
@@ -62,6 +64,7 @@ class Demuxer {
   void mendTimes(Held& held);
   std::vector<int64_t> following(size_t stream, int64_t AVPacket::*time) const;
   void straighten(Held& held);
+  void noteFrame(const AVPacket& packet);
 
   const EnginePlan& plan_;
   const std::function<bool()> stopped_;
@@ -81,6 +84,8 @@ class Demuxer {
   std::deque<Held> held_;
   size_t heldBytes_ = 0;
   size_t heldVideo_ = 0;
+  int64_t firstFrame_ = AV_NOPTS_VALUE;
+  size_t videoPackets_ = 0;
   struct Wild {
     WildTimes decoding;
     WildTimes presentation;

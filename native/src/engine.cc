@@ -143,12 +143,11 @@ class Run {
 
   void demux() {
     const int64_t most = plan_.maxFrames < INT64_MAX / 4 ? plan_.maxFrames * 4 + 1000 : INT64_MAX;
-    int64_t videoPackets = 0;
     PacketPtr packet = makePacket();
     while (demuxer_.read(packet.get())) {
       if (packet->stream_index == plan_.videoStream) {
         // Packets that never become pictures would otherwise be read for ever.
-        if (++videoPackets > most) throwTooMany();
+        if (++videoPackets_ > most) throwTooMany();
         if (!packets_.push(std::exchange(packet, makePacket()))) break;
         continue;
       }
@@ -188,10 +187,19 @@ class Run {
                         "Not one picture could be decoded (" + std::to_string(decoder_->errors()) +
                             " damaged); the video is broken or holds no key frame.");
     }
+    failIfBroken();
     end();
     for (const auto& rung : rungs_) rung->queue.close();
     poster_.finish();
     previews_.finish();
+  }
+
+  /** What is mostly damaged shows nothing that anybody filmed. */
+  void failIfBroken() const {
+    const int64_t damaged = decoder_->errors() - errorsBefore_;
+    if (damaged * 2 > videoPackets_.load())
+      throw EngineError(Code::kDecodeFailed, "Most of the video is damaged: " + std::to_string(damaged) + " of " + std::to_string(videoPackets_.load()) +
+                                                 " frames cannot be decoded; it may be encrypted, or its copy is broken.");
   }
 
   /** The layer is as long as the longer of video and audio. */
@@ -206,6 +214,7 @@ class Run {
   void show(Decoded decoded) {
     if (control_.stopped()) return;
     const Timeline::Stamp stamp = timeline_.place(decoded.pts);
+    if (decoded_ == 0) errorsBefore_ = decoder_->errors();
     if (decoded_ == 0) clock_.start(av_rescale_q(timeline_.origin(), demuxer_.video()->time_base, kTicks));
     if (decoded_ > 0) stand(stamp.pts);
     const int64_t told = decoded.duration > 0 ? av_rescale_q(decoded.duration, demuxer_.video()->time_base, kTicks) : 0;
@@ -285,6 +294,9 @@ class Run {
     if (const int64_t mended = timeline_.repaired() + demuxer_.mended(); mended > 0)
       result.warnings.push_back(std::to_string(mended) +
                                 " timestamp(s) were missing, doubled or out of order and were mended.");
+    const int64_t first = demuxer_.firstFrame();
+    if (first != AV_NOPTS_VALUE && timeline_.origin() != AV_NOPTS_VALUE && clock_.origin() - first >= kWorthTelling)
+      result.warnings.push_back("The first " + tenths(clock_.origin() - first) + " s of the video are left out: no frame before the first key frame can be decoded.");
     if (letterboxed_ > 0)
       result.warnings.push_back("The shape of the frames changes: " + std::to_string(letterboxed_) + " of " + std::to_string(frames_) +
                                 " frames are shown whole, between black bars.");
@@ -312,6 +324,9 @@ class Run {
   /** Frames that were decoded, and those that are encoded: where one stands for long it comes again. */
   int64_t decoded_ = 0;
   int64_t frames_ = 0;
+  /** Damage before the first frame: a recording may begin between two key frames. */
+  int64_t errorsBefore_ = 0;
+  std::atomic<int64_t> videoPackets_{0};
   int64_t letterboxed_ = 0;
   Picture last_;
   int64_t lastPts_ = 0;

@@ -15,7 +15,7 @@ constexpr int kBuffer = 64 * 1024;
 // (ISO 14496-12, 8.6.6): the one form that MSE, AVFoundation and FFmpeg all read alike. With negative offsets and no edit list players
 // that are built on libavformat show the video late (mov.c, mov_update_dts_shift). libavformat writes an edit list only when it
 // knows the first frames before the section, so it is put in here.
-constexpr const char* kFlags = "+cmaf+frag_custom+empty_moov+default_base_moof+skip_trailer";
+constexpr const char* kFlags = "+frag_custom+empty_moov+default_base_moof+skip_trailer";
 
 uint32_t number(const std::vector<uint8_t>& bytes, size_t at) {
   uint32_t value = 0;
@@ -39,6 +39,15 @@ size_t findBox(const std::vector<uint8_t>& bytes, size_t at, size_t end, uint32_
 constexpr uint32_t box(const char (&name)[5]) {
   return static_cast<uint32_t>(name[0]) << 24 | static_cast<uint32_t>(name[1]) << 16 | static_cast<uint32_t>(name[2]) << 8 |
          static_cast<uint32_t>(name[3]);
+}
+
+/** Those of CMAF (ISO 23000-19, 7.2): libavformat sets them only together with negative composition offsets. */
+void setBrands(std::vector<uint8_t>& init) {
+  constexpr uint32_t kSize = 28, kMajor = 8, kCompatible = 16;
+  if (number(init, 0) != kSize || number(init, 4) != box("ftyp")) throw EngineError(Code::kInternal, "The MP4 muxer wrote other brands.");
+  put(init, kMajor, box("iso6"));
+  const uint32_t compatible[] = {box("iso6"), box("cmfc"), box("mp41")};
+  for (size_t i = 0; i < std::size(compatible); ++i) put(init, kCompatible + 4 * i, compatible[i]);
 }
 
 /** moov/trak/edts/elst with one edit that begins at `mediaTime` and lasts as long as the fragments do (segment_duration 0). */
@@ -107,6 +116,7 @@ SegmentMuxer::SegmentMuxer(const std::string& outputDir, const std::string& dire
   if (stream->time_base.num != timeBase_.num || stream->time_base.den != timeBase_.den)
     throw EngineError(Code::kInternal, "The MP4 muxer changed the time base.");
   avio_flush(io_.get());
+  setBrands(bytes_);
   if (delay > 0) addEditList(bytes_, delay);
   initPath_ = directory_ + "/init.mp4";
   writeFile(joinPath(outputDir_, initPath_), bytes_.data(), bytes_.size());

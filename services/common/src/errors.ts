@@ -29,6 +29,7 @@ export const errorCodes = {
   SIDECAR_INVALID: { status: status.FAILED_PRECONDITION, retry: false },
   NO_VIDEO_STREAM: { status: status.FAILED_PRECONDITION, retry: false },
   UNSUPPORTED_CODEC: { status: status.FAILED_PRECONDITION, retry: false },
+  ENCRYPTED_VIDEO: { status: status.FAILED_PRECONDITION, retry: false },
   DAMAGED_VIDEO: { status: status.FAILED_PRECONDITION, retry: false },
   LIMIT_EXCEEDED: { status: status.FAILED_PRECONDITION, retry: false },
   PROBE_LIMIT: { status: status.FAILED_PRECONDITION, retry: false },

@@ -53,6 +53,18 @@ const posterBox: Size = { width: 1280, height: 720 };
 
 const even = (value: number): number => Math.max(2, 2 * Math.round(value / 2));
 
+/** Demuxers whose durations count from time 0, not from the first frame (libavformat: matroskadec.c, flvdec.c). */
+const countFromZero = ['matroska', 'flv'];
+
+/** Seconds from the first frame to the end, of the longer of video and file; null when nothing tells. */
+function durationOf({ demuxer }: Container, { start, duration, streams }: Probed, video: ProbedStream): number | null {
+  const audio = streams.filter(({ type }) => type === 'audio').map((stream) => stream.duration ?? 0);
+  const told = video.duration === null ? duration : Math.max(video.duration, ...audio);
+  if (told === null || !countFromZero.includes(demuxer)) return told;
+  const first = video.start > 0 ? video.start : start;
+  return first > 0 && first < told ? told - first : told;
+}
+
 export function streamInfo(container: Container, probed: Probed, video: ProbedStream): StreamInfo {
   const { rotation, mirror } = orientationOf(video);
   const display = displaySize(video, rotation);
@@ -65,7 +77,7 @@ export function streamInfo(container: Container, probed: Probed, video: ProbedSt
     frameRate: frameRateOf(video),
     // Elementary streams and MBAFF say "progressive" in their headers and are not: the engine looks at each frame.
     interlaced: !['progressive', ''].includes(video.fieldOrder),
-    duration: video.duration ?? probed.duration,
+    duration: durationOf(container, probed, video),
     quality: qualityOf(display).word,
   };
 }

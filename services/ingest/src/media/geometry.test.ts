@@ -51,6 +51,8 @@ test('sizes as shown are even, have square pixels, and never lose lines', () => 
 test('frame rates come from the average, else from the timestamps, else are guessed', () => {
   assert.equal(frameRateOf({ averageRate: '30000/1001', realRate: '60/1' }), { num: 30_000, den: 1_001 });
   assert.equal(frameRateOf({ averageRate: '0/0', realRate: '60/1' }), { num: 60, den: 1 });
+  assert.equal(frameRateOf({ averageRate: '480/1', realRate: '480/1' }), { num: 480, den: 1 });
+  assert.equal(frameRateOf({ averageRate: '0/0', realRate: '480/1' }), { num: 25, den: 1 });
   assert.equal(frameRateOf({ averageRate: '57600/1', realRate: '90000/1' }), { num: 25, den: 1 });
 });
 

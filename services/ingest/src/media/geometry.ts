@@ -46,13 +46,20 @@ export function displaySize(stream: Pick<ProbedStream, 'width' | 'height' | 'sam
   return rotation % 180 === 0 ? { width, height } : { width: height, height: width };
 }
 
+/** High-speed cameras make 960 frames per second. */
+const mostAverage = 1_000;
+/** A rate that was not counted but guessed from a clock is believed up to here: a clock of 90 kHz is no frame rate. */
+const mostGuessed = 240;
+
 /** Average frames per second as a fraction; a guess when the file does not tell. */
 export function frameRateOf(stream: Pick<ProbedStream, 'averageRate' | 'realRate'>): { num: number; den: number } {
-  for (const text of [stream.averageRate, stream.realRate]) {
+  for (const [text, most] of [
+    [stream.averageRate, mostAverage],
+    [stream.realRate, mostGuessed],
+  ] as const) {
     const [num = 0, den = 0] = text.split('/').map(Number);
-    if (Number.isInteger(num) && Number.isInteger(den) && den > 0 && num / den >= 0.1 && num / den <= 240) {
-      return { num, den };
-    }
+    const rate = num / den;
+    if (Number.isInteger(num) && Number.isInteger(den) && den > 0 && rate >= 0.1 && rate <= most) return { num, den };
   }
   return { num: 25, den: 1 };
 }

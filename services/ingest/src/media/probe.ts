@@ -32,12 +32,30 @@ export interface ProbedStream {
   channels: number;
   sampleRate: number;
   language: string;
-  /** A cover picture, not a video. */
-  attachedPicture: boolean;
+  /** Seconds; 0 when it is not told. */
+  start: number;
+  /** Frames in the stream, or in the part of it that was counted; null when nobody knows. */
+  frames: number | null;
+  /** The one that the container names for players that do not ask. */
+  isDefault: boolean;
+  /** A cover or another single picture, not a video. */
+  still: boolean;
+  /** The container says that the content is encrypted. */
+  encrypted: boolean;
+}
+
+/** What belongs together in a transport stream (ISO 13818-1, 2.4.4.8). */
+export interface ProbedProgram {
+  number: number;
+  /** Indexes of its streams. */
+  streams: number[];
 }
 
 export interface Probed {
   streams: ProbedStream[];
+  programs: ProbedProgram[];
+  /** Of the first picture or sound, seconds; 0 when it is not told. */
+  start: number;
   duration: number | null;
   bitRate: number | null;
 }
@@ -51,15 +69,25 @@ const outputBytes = 16 * 1024 * 1024;
 export const packagedFfprobe = (): string =>
   (createRequire(import.meta.url)('ffprobe-static') as { path: string }).path;
 
-/** Throws PROBE_LIMIT, DAMAGED_VIDEO with ffprobe's own words, or a ChildError when ffprobe itself came to harm. */
-export async function probe(ffprobe: string, path: string, demuxer: string, signal: AbortSignal): Promise<Probed> {
+/** Frames are counted in so much of a file, seconds. */
+const countSeconds = 20;
+
+/** `count`: also the frames of each stream at the beginning, for containers that do not tell. Throws PROBE_LIMIT, DAMAGED_VIDEO with ffprobe's own words, or a ChildError when ffprobe itself came to harm. */
+export async function probe(
+  ffprobe: string,
+  path: string,
+  demuxer: string,
+  signal: AbortSignal,
+  count = false,
+): Promise<Probed> {
   const chunks: Buffer[] = [];
   let size = 0;
   const ending = await runConfined(
     {
       command: [
         ffprobe, '-v', 'error', '-f', demuxer, '-protocol_whitelist', 'file', '-probesize', '20M', '-analyzeduration', '15M',
-        '-show_streams', '-show_format', '-of', 'json', `file:${path}`,
+        ...(count ? ['-count_packets', '-read_intervals', `%+${countSeconds}`] : []),
+        '-show_streams', '-show_programs', '-show_format', '-of', 'json', `file:${path}`,
       ],
       read: [path, ffprobe],
       write: [],
@@ -98,10 +126,7 @@ export async function probe(ffprobe: string, path: string, demuxer: string, sign
       if (found && found.streams.length > 0) return found;
       if (ownFailures.includes(ending.exitCode ?? 0))
         throw childError('The probe', { ...ending, reason: 'not started' });
-      throw new SortieError(
-        'DAMAGED_VIDEO',
-        `The file cannot be read as ${demuxer}: ${lastWords(ending.stderr, path)}`,
-      );
+      throw new SortieError('DAMAGED_VIDEO', refusal(ending.stderr, path, demuxer));
     }
   }
 }
@@ -109,18 +134,31 @@ export async function probe(ffprobe: string, path: string, demuxer: string, sign
 /** Exit codes with which sortie-confine tells that the program did not start. */
 const ownFailures = [125, 126, 127];
 
-/** The last line of stderr without the path, which is ours and not the user's. */
-function lastWords(stderr: readonly string[], path: string): string {
-  const line = stderr
+/** What ffprobe's words mean for the owner of the file. */
+const meanings: readonly [RegExp, string][] = [
+  [/moov atom not found/, 'The recording or the upload was cut off: the index of the file (moov), which is written last, is missing. Upload the whole file, or let the maker\'s tool repair it.'],
+  [/partial file|truncat|premature end|end of file/i, 'The recording or the upload was cut off: the file ends before its content does. Upload the whole file.'],
+]; // prettier-ignore
+
+/** Why a file cannot be read. ffprobe's own last words are kept, without the path, which is ours and not the user's. */
+function refusal(stderr: readonly string[], path: string, demuxer: string): string {
+  const lines = stderr
     .map((text) => text.replace(/^\[[^\]]*\]\s*/, '').trim())
-    .filter((text) => text !== '')
-    .at(-1);
-  return (line ?? 'it holds no stream')
-    .replaceAll(`file:${path}`, 'the file')
-    .replaceAll(path, 'the file')
-    .replace(/^the file: /, '')
-    .slice(0, 200);
+    .map((text) =>
+      text
+        .replaceAll(`file:${path}`, 'the file')
+        .replaceAll(path, 'the file')
+        .replace(/^the file: /, ''),
+    )
+    .filter((text) => text !== '');
+  const words = [...new Set(lines.slice(-keptLines))].join('; ').slice(0, keptLength);
+  const meaning = meanings.find(([form]) => lines.some((line) => form.test(line)))?.[1];
+  const said = words === '' ? 'it holds no stream' : words;
+  return meaning ? `${meaning} (${said})` : `The file cannot be read as ${demuxer}: ${said}`;
 }
+
+const keptLines = 2;
+const keptLength = 300;
 
 type Json = Record<string, unknown>;
 const isObject = (value: unknown): value is Json =>
@@ -145,9 +183,24 @@ export function parseProbe(json: string): Probed | null {
   const streams = Array.isArray(root['streams']) ? root['streams'].filter(isObject) : [];
   return {
     streams: streams.map(parseStream),
+    programs: parsePrograms(root['programs']),
+    start: number(format['start_time']),
     duration: positive(format['duration']),
     bitRate: positive(format['bit_rate']),
   };
+}
+
+/** Dispositions of what is no moving picture (libavformat/avformat.h, AV_DISPOSITION_*). */
+const stills = ['attached_pic', 'timed_thumbnails', 'still_image'];
+
+function parsePrograms(value: unknown): ProbedProgram[] {
+  const programs = Array.isArray(value) ? value.filter(isObject) : [];
+  return programs.map((program) => ({
+    number: number(program['program_num']),
+    streams: (Array.isArray(program['streams']) ? program['streams'].filter(isObject) : []).map((stream) =>
+      number(stream['index']),
+    ),
+  }));
 }
 
 function parseStream(stream: Json): ProbedStream {
@@ -175,7 +228,14 @@ function parseStream(stream: Json): ProbedStream {
     channels: number(stream['channels']),
     sampleRate: number(stream['sample_rate']),
     language: text(tags['language']),
-    attachedPicture: number(disposition['attached_pic']) === 1,
+    start: number(stream['start_time']),
+    frames:
+      positive(stream['nb_frames']) ??
+      (stream['nb_read_packets'] === undefined ? null : number(stream['nb_read_packets'])),
+    isDefault: number(disposition['default']) === 1,
+    still: stills.some((name) => number(disposition[name]) === 1),
+    // Matroska's ContentEncKeyID, as libavformat tells it.
+    encrypted: text(tags['enc_key_id']) !== '',
   };
 }
 

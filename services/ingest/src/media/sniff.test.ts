@@ -5,9 +5,13 @@ import { sniff } from './sniff.js';
 import { checkName, checkSignature } from './upload.js';
 
 const bytes = (hex: string, size = 64): Buffer => Buffer.concat([Buffer.from(hex, 'hex'), Buffer.alloc(size)]);
-const packets = (size: number, count: number, offset = 0, lead = 0): Buffer => {
+const packets = (size: number, count: number, offset = 0, lead = 0, control = 0x10): Buffer => {
   const stream = Buffer.alloc(lead + size * count, 0xff);
-  for (let index = 0; index < count; index++) stream[lead + offset + index * size] = 0x47;
+  for (let index = 0; index < count; index++) {
+    const at = lead + offset + index * size;
+    stream[at] = 0x47;
+    stream[at + 3] = control;
+  }
   return stream;
 };
 
@@ -31,6 +35,9 @@ test('containers are told by their bytes', () => {
     ['MPEG program stream', bytes('000001ba44'), 'mpeg'],
     ['MPEG-2 video', bytes('000001b3'), 'mpegvideo'],
     ['MXF', bytes('060e2b34020501010d0102010102'), 'mxf'],
+    ['MXF behind a run-in', Buffer.concat([Buffer.alloc(5_000), bytes('060e2b34020501010d0102010102')]), 'mxf'],
+    ['MPEG-2 video behind zeros', Buffer.concat([Buffer.alloc(40), bytes('000001b3')]), 'mpegvideo'],
+    ['ASF', bytes('3026b2758e66cf11'), 'asf'],
   ];
   for (const [name, head, demuxer] of cases) {
     const found = sniff(head);
@@ -42,6 +49,26 @@ test('telemetry alone is told apart from MXF', () => {
   assert.is(sniff(bytes('060e2b34020b01010e01030101000000')).kind, 'klv');
   const cut = Buffer.concat([Buffer.alloc(777, 0x11), bytes('060e2b34020b01010e01030101000000')]);
   assert.is(sniff(cut).kind, 'klv', 'cut from the middle of a recording');
+});
+
+test('what only the owner of a key can show is told as encrypted', () => {
+  assert.is(sniff(packets(188, 20, 0, 0, 0x90)).kind, 'encrypted', 'scrambled with the even key');
+  assert.is(sniff(packets(188, 20, 0, 100, 0xd0)).kind, 'encrypted', 'scrambled with the odd key, after garbage');
+  // The tables of a scrambled stream are clear, and one scrambled packet makes no scrambled stream.
+  const clear = packets(188, 20);
+  clear[3] = 0xd0;
+  assert.is(sniff(clear).kind, 'video');
+  // Content Encryption Object (Advanced Systems Format, 3.14).
+  const asf = Buffer.concat([bytes('3026b2758e66cf11'), bytes('fbb3112223bdd211b4b700a0c955fc6e')]);
+  assert.is(sniff(asf).kind, 'encrypted');
+});
+
+test('containers that are not taken are known by name', () => {
+  const cases: [string, string][] = [['41560155', 'PVA'], ['2e524d46000000', 'RealMedia'], ['b7d800203749da11', 'WTV'], ['00000000 01bc'.replace(' ', ''), 'GXF']]; // prettier-ignore
+  for (const [hex, name] of cases) {
+    const found = sniff(bytes(hex));
+    assert.match(found.kind === 'other' ? found.name : found.kind, name);
+  }
 });
 
 test('what names other files is forbidden, whatever it is called', () => {

@@ -14,6 +14,10 @@ export type Sniffed =
   | { kind: 'klv' }
   /** A format that makes its reader open other files or sockets. */
   | { kind: 'forbidden'; what: string }
+  /** Only who has the key can show it. */
+  | { kind: 'encrypted' }
+  /** A container that is known by name and not taken. */
+  | { kind: 'other'; name: string }
   | { kind: 'unknown' };
 
 /** This many first bytes are enough for every rule below. */
@@ -42,10 +46,51 @@ function isTransportStream(head: Buffer): boolean {
   return head.length >= 188 && head.length < 188 * runs && head.length % 188 === 0 && everyPacketInStep(head);
 }
 
+/**
+ * Most packets with a payload are scrambled (ISO 13818-1, 2.4.3.3: transport_scrambling_control). Not all: the tables never are.
+ */
+function isScrambled(head: Buffer): boolean {
+  for (const size of [188, 192, 204]) {
+    const first = [...head.subarray(0, size)].findIndex(
+      (byte, at) => byte === 0x47 && head[at + size] === 0x47 && head[at + 2 * size] === 0x47,
+    );
+    if (first < 0) continue;
+    let scrambled = 0;
+    let payloads = 0;
+    for (let at = first; at + 4 <= head.length && head[at] === 0x47; at += size) {
+      const control = head[at + 3] ?? 0;
+      if ((control & 0x10) !== 0) payloads++;
+      if ((control & 0x10) !== 0 && (control & 0x80) !== 0) scrambled++;
+    }
+    return scrambled * 2 > payloads;
+  }
+  return false;
+}
+
 function everyPacketInStep(head: Buffer): boolean {
   for (let at = 0; at < head.length; at += 188) if (head[at] !== 0x47) return false;
   return true;
 }
+
+/** Where a partition pack of MXF begins; a run-in of up to 64 KiB may come before it (SMPTE ST 377-1, 6.5). */
+function isMxf(head: Buffer): boolean {
+  const at = head.indexOf(Buffer.from('060e2b34020501010d0102', 'hex'));
+  return at >= 0 && at < 65_536;
+}
+
+/** Objects of an ASF header that encrypt its content (Advanced Systems Format, 3.14 and 3.15). */
+const asfEncryption = ['fbb3112223bdd211b4b700a0c955fc6e', '14e68a292226174cb935dae07ee9289c'];
+
+/** Containers that are not taken: named, so that people know what to convert. */
+const others: readonly [RegExp, string][] = [
+  [/^AV[\x01\x02]/, 'PVA (TechnoTrend)'],
+  [/^nut\/multimedia container/, 'NUT'],
+  [/^\.RMF/, 'RealMedia'],
+  [/^NSV[fs]/, 'Nullsoft Streaming Video'],
+  [/^\x00\x00\x00\x00\x01\xbc/, 'GXF (SMPTE 360M)'],
+  [/^\xb7\xd8\x00\x20\x37\x49\xda\x11/, 'Windows recorded TV (WTV)'],
+  [/^FORM....ANIM/s, 'an IFF animation'],
+];
 
 /** Raw H.264 or HEVC: the first NAL unit is a parameter set or an access unit delimiter (H.264 and H.265 clause 7.4.1/7.4.2, Annex B). */
 function elementaryStream(head: Buffer): Sniffed | null {
@@ -74,6 +119,12 @@ const forbidden: readonly [RegExp, string][] = [
   [/^(file|http|https|rtsp|rtp|udp|tcp|concat|subfile|data|crypto):/i, 'a link'],
 ];
 
+/** Zeros may stand before the first start code (ISO 13818-2, 5.2.3; ITU-T H.264, B.1.1: leading_zero_8bits). */
+function withoutLeadingZeros(head: Buffer): Buffer {
+  const first = head.findIndex((byte) => byte !== 0);
+  return first > 3 ? head.subarray(first - 2) : head;
+}
+
 export function sniff(head: Buffer): Sniffed {
   if (head.length === 0) return { kind: 'unknown' };
   const text = head.toString('latin1', 0, 256).replace(/^\u00ef\u00bb\u00bf/, '');
@@ -86,13 +137,18 @@ export function sniff(head: Buffer): Sniffed {
   if (ascii(head, 0, 4) === 'DKIF') return video('ivf', 'ivf');
   if (ascii(head, 0, 4) === 'OggS') return video('ogg', 'ogg');
   if (ascii(head, 0, 10) === 'YUV4MPEG2 ') return video('yuv4mpegpipe', 'y4m');
-  if (head.subarray(0, 4).equals(Buffer.from('3026b275', 'hex'))) return video('asf', 'asf');
+  if (head.subarray(0, 4).equals(Buffer.from('3026b275', 'hex')))
+    return asfEncryption.some((id) => head.includes(Buffer.from(id, 'hex')))
+      ? { kind: 'encrypted' }
+      : video('asf', 'asf');
   // An MXF partition pack is KLV as well, so it is asked for first (SMPTE ST 377-1 clause 6.1).
-  if (head.subarray(0, 11).equals(Buffer.from('060e2b34020501010d0102', 'hex'))) return video('mxf', 'mxf');
+  if (isMxf(head)) return video('mxf', 'mxf');
   if (head.subarray(0, 4).equals(Buffer.from('060e2b34', 'hex'))) return { kind: 'klv' };
-  const elementary = elementaryStream(head);
+  const elementary = elementaryStream(withoutLeadingZeros(head));
   if (elementary) return elementary;
-  if (isTransportStream(head)) return video('mpegts', 'mpegts');
+  if (isTransportStream(head)) return isScrambled(head) ? { kind: 'encrypted' } : video('mpegts', 'mpegts');
+  const bytes = head.toString('latin1', 0, 64);
+  for (const [form, name] of others) if (form.test(bytes)) return { kind: 'other', name };
   // Cut from the middle of a recording: the first whole packet begins later. 02: the label of a set (SMPTE ST 336).
   if (head.includes(Buffer.from('060e2b3402', 'hex'))) return { kind: 'klv' };
   return { kind: 'unknown' };

@@ -38,7 +38,7 @@ export async function extractKlv(
   const { directory } = run.parts;
   const order: ExtractOrder = {
     kind: 'extract',
-    video: container && { path: source.path, container, program: null },
+    video: container && { path: source.path, container, program: probe.program },
     sidecars,
     outputDir: directory,
     videoBytes: source.file.sizeBytes,

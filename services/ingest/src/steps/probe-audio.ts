@@ -4,8 +4,7 @@ import { limits } from '../plan.js';
 import type { Run } from '../run.js';
 import type { VideoProbe } from './probe-video.js';
 
-export function probeAudio(run: Run, { probed }: VideoProbe): ProbedStream[] {
-  const tracks = probed.streams.filter((stream) => stream.type === 'audio');
+export function probeAudio(run: Run, { audio: tracks }: VideoProbe): ProbedStream[] {
   const readable = tracks.filter((track) => track.codec !== '' && track.channels > 0 && track.sampleRate > 0);
   if (readable.length < tracks.length) {
     run.warn(

@@ -12,16 +12,18 @@ import type { Source } from './start.js';
 export interface KlvProbe {
   /** Null when the container cannot carry what we read. */
   container: Container | null;
+  /** Of a transport stream with several: the one whose telemetry counts. */
+  program: number | null;
   summary: string;
 }
 
 export async function probeKlv(run: Run, source: Source, probe: VideoProbe): Promise<KlvProbe> {
   const container = containerOf(probe.container.demuxer);
   const { sidecars } = source;
-  if (!container && sidecars.length === 0) return { container, summary: 'no telemetry' };
+  if (!container && sidecars.length === 0) return { container, program: probe.program, summary: 'no telemetry' };
   const order = {
     kind: 'probe',
-    video: container && { path: source.path, container, program: null },
+    video: container && { path: source.path, container, program: probe.program },
     sidecars,
   } as const;
   const found = await restarting(
@@ -34,5 +36,5 @@ export async function probeKlv(run: Run, source: Source, probe: VideoProbe): Pro
   const embedded = found.packets > 0 ? [`${name} ${found.streams.join(', ')}: ${found.packets} packets${where}`] : [];
   const beside = sidecars.map((sidecar, index) => `${sidecar.name}: ${found.sidecars[index] ?? 0} packets`);
   const all = [...embedded, ...beside];
-  return { container, summary: all.length > 0 ? all.join('; ') : `no telemetry${where}` };
+  return { container, program: probe.program, summary: all.length > 0 ? all.join('; ') : `no telemetry${where}` };
 }

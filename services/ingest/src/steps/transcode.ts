@@ -156,10 +156,28 @@ async function transcodeOnGpu(
   }
 }
 
+/** Less than this, seconds, or this share of the whole is rounding, or a last group of frames that was not closed. */
+const shortSeconds = 1;
+const shortShare = 0.05;
+
+/** Says so when the file promises more than it holds. */
+export function cutShort(
+  { duration }: Pick<StreamInfo, 'duration'>,
+  made: Pick<EngineResult, 'duration' | 'clockJumps'>,
+): string | null {
+  // Where gaps were joined the layer is shorter by what nobody filmed.
+  if (duration === null || made.clockJumps.length > 0) return null;
+  const missing = duration - made.duration;
+  if (missing < Math.max(shortSeconds, duration * shortShare)) return null;
+  return `The file promises ${duration.toFixed(1)} s, of which ${made.duration.toFixed(1)} s could be read: the recording or the upload may have been cut off, or the rest is damaged.`;
+}
+
 export async function transcode(run: Run, source: Source, info: StreamInfo, plan: EnginePlan): Promise<EngineResult> {
   const onGpu = run.parts.gpus.gpus.length > 0 ? await transcodeOnGpu(run, source, info, plan) : null;
   const result = onGpu ?? (await transcodeOnCpu(run, source, info, plan));
   for (const warning of result.warnings) run.warn('SOURCE_MENDED', warning);
+  const short = cutShort(info, result);
+  if (short) run.warn('SOURCE_CUT_SHORT', short);
   for (const warning of result.gpuWarnings) run.warn('GPU_UNUSED', warning);
   const lost = plan.audio.length - result.audio.length;
   if (lost > 0)
