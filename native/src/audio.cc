@@ -6,10 +6,15 @@
 namespace sortie {
 
 namespace {
-// A timestamp that differs by less is rounding of the container; by more, the clock of the recorder drifts and sound is
-// stretched a little; by much more, something is missing or doubled and is filled or cut.
+// A timestamp that differs by less is rounding of the container; by more, the clock of the recorder drifts and audio is
+// stretched so little that nobody hears it; by much more, or by more for several frames in a row, something is missing or doubled,
+// as where recordings were joined, and is filled or cut.
 constexpr double kTolerance = 0.015;
-constexpr double kStretchable = 0.1;
+constexpr double kDrift = 0.04;
+constexpr double kJitter = 0.1;
+constexpr int kPersistent = 8;
+/** Of 200 samples one comes or goes. */
+constexpr int kStretch = 200;
 // Silence is made no further ahead of the picture than this: a wild timestamp would cost hours of it.
 constexpr int64_t kFarAhead = 600 * kTicksPerSecond;
 }  // namespace
@@ -132,9 +137,10 @@ void AudioTrack::align(int64_t target) {
   const int64_t at = written_ + swr_get_delay(resampler_.get(), plan_.sampleRate) - toDrop_;
   const int64_t late = target - at;
   const double seconds = static_cast<double>(late) / plan_.sampleRate;
+  displaced_ = std::fabs(seconds) < kDrift ? 0 : displaced_ + 1;
   if (heard_ && std::fabs(seconds) < kTolerance) return;
-  if (heard_ && std::fabs(seconds) < kStretchable) {
-    swr_set_compensation(resampler_.get(), static_cast<int>(late), plan_.sampleRate);
+  if (heard_ && std::fabs(seconds) < kJitter && displaced_ < kPersistent) {
+    swr_set_compensation(resampler_.get(), static_cast<int>(late), kStretch * static_cast<int>(std::llabs(late)));
     return;
   }
   if (late < 0) {

@@ -90,6 +90,8 @@ class AudioTrack {
   int64_t written_ = 0;
   int64_t encoded_ = 0;
   int64_t toDrop_ = 0;
+  /** Frames in a row that stand elsewhere than their timestamps say. */
+  int displaced_ = 0;
   std::optional<int64_t> end_;
   int64_t horizon_ = 0;
   int64_t lastSegment_ = -1;

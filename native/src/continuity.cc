@@ -86,10 +86,6 @@ void Continuity::meet(Stream& stream, const Tick& tick, const Ahead& ahead) {
     if (gap < 0 || gap > kLongestStand) {
       if (video) offset_ = stream.offset - gap;
       shift(tick, stream, stream.offset - gap);
-    } else if (video) {
-      std::lock_guard lock(mutex_);
-      ++stands_;
-      standing_ += gap;
     }
     return;
   }
@@ -99,11 +95,15 @@ void Continuity::meet(Stream& stream, const Tick& tick, const Ahead& ahead) {
     const Stream& leader = clocks_[settings_.video];
     int64_t offset = stream.offset - gap;
     if (!video && leader.started) {
+      int64_t run = leader.expected;
       for (const Tick& later : next) {
         if (later.stream != settings_.video) continue;
-        const int64_t its = later.time + leader.offset - leader.expected;
-        if (breaks(its)) offset = leader.offset - its;
-        break;
+        const int64_t its = later.time + leader.offset - run;
+        if (breaks(its)) {
+          offset = leader.offset - its;
+          break;
+        }
+        run = std::max(run, run + its + later.duration);
       }
     }
     const bool fits = !breaks(tick.time + offset - stream.expected);
@@ -111,10 +111,6 @@ void Continuity::meet(Stream& stream, const Tick& tick, const Ahead& ahead) {
     shift(tick, stream, fits ? offset : stream.offset - gap);
   } else if (gap < 0) {
     shift(tick, stream, stream.offset - gap);
-  } else if (video) {
-    std::lock_guard lock(mutex_);
-    ++stands_;
-    standing_ += gap;
   }
 }
 
@@ -149,9 +145,6 @@ std::vector<std::string> Continuity::warnings() const {
   std::vector<std::string> warnings;
   if (!jumps_.empty())
     warnings.push_back("The source's clock jumps " + std::to_string(jumps_.size()) + " time(s); the pieces were joined without a gap.");
-  if (stands_ > 0)
-    warnings.push_back("The video holds no frame for " + tenths(standing_) + " s in " + std::to_string(stands_) +
-                       " place(s); the last frame before stands there.");
   if (placed_ > 0)
     warnings.push_back(std::to_string(placed_) +
                        " audio track(s) have another clock than the video; they were placed by where they lie in the file.");

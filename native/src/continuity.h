@@ -73,8 +73,6 @@ class Continuity {
   int decisions_ = 0;
   mutable std::mutex mutex_;
   std::vector<Jump> jumps_;
-  int64_t standing_ = 0;
-  int stands_ = 0;
   int placed_ = 0;
 };
 

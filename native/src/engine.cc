@@ -25,6 +25,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr size_t kVideoPackets = 16;
+constexpr int64_t kRepeat = kTicksPerSecond / 2;
 /** Audio is coded in blocks and ends a little behind the video that it was recorded with. */
 constexpr int64_t kRounding = kTicksPerSecond / 20;
 /** A last frame that is said to stand longer than this is not believed. */
@@ -206,7 +207,10 @@ class Run {
   void end() {
     int64_t end = lastPts_ + lastDuration_;
     const int64_t audio = sound_.end();
-    if (audio > end + kRounding) end = audio;
+    if (audio > end + kRounding) {
+      over_ = audio - end;
+      end = audio;
+    }
     stand(end);
     clock_.finish(end);
   }
@@ -216,7 +220,10 @@ class Run {
     const Timeline::Stamp stamp = timeline_.place(decoded.pts);
     if (decoded_ == 0) errorsBefore_ = decoder_->errors();
     if (decoded_ == 0) clock_.start(av_rescale_q(timeline_.origin(), demuxer_.video()->time_base, kTicks));
-    if (decoded_ > 0) stand(stamp.pts);
+    if (decoded_ > 0 && stand(stamp.pts)) {
+      ++stands_;
+      standing_ += stamp.pts - lastPts_;
+    }
     const int64_t told = decoded.duration > 0 ? av_rescale_q(decoded.duration, demuxer_.video()->time_base, kTicks) : 0;
     const int64_t usual = timeline_.frameDuration();
     const int64_t before = decoded_ > 0 ? stamp.pts - lastPts_ : usual;
@@ -228,11 +235,20 @@ class Run {
     push({std::move(decoded.surface), stamp.pts, stamp.key, decoded.stretch});
   }
 
-  /** Where the last frame stands for long it is repeated at each GOP, so that segments keep their length and seeking is quick. */
-  void stand(int64_t until) {
+  /**
+   * Where the last frame stands for long it is repeated: segments keep their length, and players that seek show what stands there instead
+   * of what comes next.
+   */
+  bool stand(int64_t until) {
     const int64_t gop = cutsOf(plan_).gop;
-    if (until - lastPts_ <= longestGap({plan_.frameRateNum, plan_.frameRateDen})) return;
-    for (int64_t pts = (lastPts_ / gop + 1) * gop; pts < until && !control_.stopped(); pts += gop) push({last_.surface, pts, true, last_.stretch});
+    if (until - lastPts_ <= longestGap({plan_.frameRateNum, plan_.frameRateDen})) return false;
+    const int64_t step = std::min(gop, kRepeat);
+    int64_t lastGop = lastPts_ / gop;
+    for (int64_t pts = (lastPts_ / step + 1) * step; pts < until && !control_.stopped(); pts += step) {
+      push({last_.surface, pts, pts / gop != lastGop, last_.stretch});
+      lastGop = pts / gop;
+    }
+    return true;
   }
 
   void push(Picture picture) {
@@ -297,6 +313,9 @@ class Run {
     const int64_t first = demuxer_.firstFrame();
     if (first != AV_NOPTS_VALUE && timeline_.origin() != AV_NOPTS_VALUE && clock_.origin() - first >= kWorthTelling)
       result.warnings.push_back("The first " + tenths(clock_.origin() - first) + " s of the video are left out: no frame before the first key frame can be decoded.");
+    if (stands_ > 0)
+      result.warnings.push_back("The video holds no frame for " + tenths(standing_) + " s in " + std::to_string(stands_) + " place(s); the last frame before stands there.");
+    if (over_ >= kWorthTelling) result.warnings.push_back("The audio is " + tenths(over_) + " s longer than the video; the last frame stands until its end.");
     if (letterboxed_ > 0)
       result.warnings.push_back("The shape of the frames changes: " + std::to_string(letterboxed_) + " of " + std::to_string(frames_) +
                                 " frames are shown whole, between black bars.");
@@ -327,6 +346,9 @@ class Run {
   /** Damage before the first frame: a recording may begin between two key frames. */
   int64_t errorsBefore_ = 0;
   std::atomic<int64_t> videoPackets_{0};
+  int64_t stands_ = 0;
+  int64_t standing_ = 0;
+  int64_t over_ = 0;
   int64_t letterboxed_ = 0;
   Picture last_;
   int64_t lastPts_ = 0;
