@@ -1,16 +1,46 @@
 // The cells of a table: numbers with a decimal point or a decimal comma, and times.
 import { dateOf } from './date.js';
 import { numberOf, type DecimalMark } from './number.js';
-import { cut, faultOfTime } from './row.js';
+import { cut, faultOfTime, type Row } from './row.js';
 
 /** Microseconds since 1970 have so many digits. */
 const timeDigits = 16;
+
+const saveAgain = 'Format the column as a number without decimals in the original table, and save that again.';
 
 /** What is wrong with a time whose last digits a spreadsheet has dropped: "1.71724E+15". Null: nothing. */
 function lostDigits(cell: string): string | null {
   const mantissa = /^[+-]?([\d.,]{1,40})e[+-]?\d{1,3}$/i.exec(cell)?.[1];
   if (mantissa === undefined || mantissa.replace(/\D/g, '').length >= timeDigits) return null;
-  return `the time is "${cut(cell)}": a spreadsheet has written it with an exponent, and its last digits are lost. Format the column as a number without decimals in the original table, and save that again.`;
+  return `the time is "${cut(cell)}": a spreadsheet has written it with an exponent, and its last digits are lost. ${saveAgain}`;
+}
+
+/** Microseconds that a spreadsheet has rounded to six digits or less are whole multiples of this: a thousand seconds. */
+const roundedTo = 1e9;
+
+/** Lines with different places that all have the same, rounded time: an exponent was made digits again. */
+export class RoundedTimes {
+  private lines = 0;
+  private time: number | null = null;
+  private place = '';
+  private places = 0;
+  private times = 0;
+
+  add(items: Row['items']): void {
+    const [time, latitude, longitude] = [2, 13, 14].map((tag) => Number(items.find((item) => item[0] === tag)?.[1]));
+    const place = `${latitude} ${longitude}`;
+    this.lines++;
+    if (place !== this.place) this.places++;
+    if (time !== this.time) this.times++;
+    this.place = place;
+    this.time = time ?? null;
+  }
+
+  /** What is wrong with the table; null: nothing. */
+  get fault(): string | null {
+    if (this.times !== 1 || this.places < 2 || this.time === null || this.time % roundedTo !== 0) return null;
+    return `all of its ${this.lines} lines have the time ${this.time}, but not the same place: a spreadsheet has rounded the times, and their last digits are lost. ${saveAgain}`;
+  }
 }
 
 /** A table has one decimal mark. */

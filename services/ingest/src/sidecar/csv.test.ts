@@ -21,6 +21,7 @@ const taken: readonly (readonly [name: string, text: string | Buffer, tags: numb
   ['decimal commas in quotes', `${head}\n${stamp},"46,512345","7,5"\n`, [13, 14], [46.5123, 7.5]],
   ['exponents', `${head}\n${stamp},5.1478e1,-1.5e-03\n`, [13, 14], [51.478, -0.0015]],
   ['times as dates, in UTC where they tell no zone', `${head}\n2024-06-01 10:00:00,46.5,7.5\n`, [2], [stamp]],
+  ['numbers that an apostrophe keeps whole', `${head}\n'${stamp},46.5,7.5\n`, [2], [stamp]],
   ['times as dates with a zone', `${head}\n2024-06-01T12:00:00+02:00,46.5,7.5\n`, [2], [stamp]],
   ['a time with an exponent and all of its digits', `${head}\n1.717236000000001E+15,46.5,7.5\n`, [2], [stamp + 1]],
   ['names of the standard with brackets', `${head},Platform Pitch Angle (Full),Corner Latitude Point 1 (Full) [deg]\n${row},-30,46.5\n`, [6, 82, 90], [undefined, 46.5, -30]],
@@ -60,8 +61,9 @@ for (const [name, text, rows, note] of mended)
 const refused: readonly (readonly [name: string, text: string, words: RegExp])[] = [
   ['times that have lost their digits', `${head}\n1.71724E+15,46.5,7.5\n1.71724E+15,46.6,7.6\n`, /^a\.csv, line 2: the time is "1\.71724E\+15": a spreadsheet has written it with an exponent, and its last digits are lost/],
   ['so in a table of semicolons', `${head.replaceAll(',', ';')}\n1,71724E+15;46,5;7,5\n`, /with an exponent/],
+  ['times that have lost them, and are digits again', `${head}\n1717240000000000,46.5,7.5\n1717240000000000,46.6,7.6\n`, /^a\.csv: all of its 2 lines have the time 1717240000000000, but not the same place/],
   ['a comma in doubt', `${head}\n${stamp},"46,512","7,512"\n`, /in doubt whether its comma stands before decimals or thousands/],
-  ['radians', `${head},Slant Range (ft)\n${row},1\n`, /column "Slant Range \(ft\)": the unit is ft; it must be m\./],
+  ['a unit that is another', `${head},Slant Range (ft)\n${row},1\n`, /column "Slant Range \(ft\)": the unit is ft; it must be m\./],
   ['no known name', 'a;b;c\n1;2;3\n', /the column "Precision Timestamp" is missing \(found: a;b;c\)/],
 ];
 for (const [name, text, words] of refused)

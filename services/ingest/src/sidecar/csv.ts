@@ -2,7 +2,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { parse } from 'csv-parse';
 import { sidecarBudget } from '../budgets.js';
-import { Cells } from './csv-cells.js';
+import { Cells, RoundedTimes } from './csv-cells.js';
 import { columnsOf, knownNames, type Column } from './csv-columns.js';
 import type { Mended } from './mended.js';
 import { isAbsent } from './number.js';
@@ -45,7 +45,9 @@ function itemsOf(columns: readonly Column[], cells: Cells, record: readonly stri
       items.push([tag, cell.replace(/^'(?=[=+@\t-])/, '')]);
       continue;
     }
-    const read = tag === 2 ? cells.time(name, cell) : cells.number(name, cell);
+    // An apostrophe keeps a spreadsheet from rounding the number behind it.
+    const digits = cell.replace(/^'/, '');
+    const read = tag === 2 ? cells.time(name, digits) : cells.number(name, digits);
     const value = typeof read === 'number' && tag !== 2 ? counted(tag, read) : read;
     const fault = typeof value === 'string' ? value : tag === 2 ? null : faultOfValue(tag, value);
     if (fault === null) items.push([tag, value]);
@@ -67,6 +69,7 @@ export const csvReader = (sidecar: Sidecar): ((mended: Mended) => AsyncGenerator
     // What goes wrong with the file comes out of the loop below.
     pipeline(Readable.from(textOf(sidecar.path)), lines, () => undefined);
     const cells = new Cells(separator);
+    const rounded = new RoundedTimes();
     let columns: Column[] | null = null;
     let kept = 0;
     try {
@@ -79,6 +82,7 @@ export const csvReader = (sidecar: Sidecar): ((mended: Mended) => AsyncGenerator
         const items = itemsOf(columns, cells, record, `line ${info.lines}`, mended);
         if (!items) continue;
         kept++;
+        rounded.add(items);
         yield { items, mediaTime: null };
       }
     } catch (error) {
@@ -87,5 +91,6 @@ export const csvReader = (sidecar: Sidecar): ((mended: Mended) => AsyncGenerator
       throw error;
     }
     if (!columns) throw wrong(sidecar, '', 'it is empty.');
+    if (rounded.fault !== null) throw wrong(sidecar, '', rounded.fault);
     if (kept === 0) throw mended.nothing('it holds no line with telemetry.');
   };

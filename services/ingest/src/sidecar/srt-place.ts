@@ -74,7 +74,8 @@ export function pairIn(block: string): Pair | 'none' | null | undefined {
   const inside = brackets.map((form) => form.exec(block)?.[1]).find((text) => text !== undefined);
   if (inside === undefined) return undefined;
   const parts = partsOf(inside);
-  const [one = '', two = '', third = ''] = parts;
+  const [one = '', two = '', last = ''] = parts;
+  const third = last.replace(/\s/g, '');
   if (isAbsent(one) || isAbsent(two)) return 'none';
   if (parts.length < 2 || parts.length > 3) return null;
   if (letter.test(one) && letter.test(two)) return lettered(parts);

@@ -27,6 +27,7 @@ const clock = Date.UTC(2017, 7, 5, 14, 11, 51) * 1000;
 // The blocks are written after the public samples of each family, with other places.
 const families: readonly (readonly [name: string, block: string, items: Told])[] = [
   ['Matrice 300', '2022.06.21 16:06:17\nGPS(36.6146,-6.1120,0.0M) BAROMETER:0.3M', { 13: 36.6146, 14: -6.112, 113: 0.3, 2: Date.UTC(2022, 5, 21, 16, 6, 17) * 1000 }],
+  ['Matrice 300, with blanks', 'GPS (36.6146, -6.1120, -0.5 M)', { 13: 36.6146, 14: -6.112 }],
   ['Avata 2', 'GPS(39.906217,16.391305,69.800) BAROMETER(91.2) HOME(39.906206,16.391400)', { 13: 39.906217, 14: 16.391305, 15: 69.8 }],
   ['Mavic Pro', 'HOME(49.0251,-20.2532) 2017.08.05 14:11:51\nGPS(49.0251,-20.2533,16) BAROMETER:1.9\nISO:100', { 13: -20.2533, 14: 49.0251, 113: 1.9, 2: clock }],
   ['Mavic Pro, months of one digit', 'HOME(49.0251,-20.2532) 2017.8.5 14:11:51\nGPS(49.0251,-20.2533,16) Hb:1.9 Hs:1.9', { 13: -20.2533, 14: 49.0251, 2: clock }],
