@@ -6,9 +6,12 @@ import type { TimedPacket } from './read.js';
 
 /**
  * `pts`: its own; `video`: that of the video before it in the multiplex; `subtitle`: of a sidecar that counts from the
- * video's beginning; `timestamp`: its item 2 against the first one's.
+ * video's beginning; `creation`, `creation end`, `video clock`: of a sidecar that tells the time of day, against the time
+ * at which the video says that it was created, at its beginning or at its end, or against that of its own pictures or
+ * telemetry; `timestamp`: its item 2 against the first one's.
  */
-export type TimeRule = 'pts' | 'video' | 'subtitle' | 'timestamp' | 'none';
+export type TimeRule =
+  'pts' | 'video' | 'subtitle' | 'creation' | 'creation end' | 'video clock' | 'timestamp' | 'none';
 
 export interface MediaTime {
   /** Seconds; null when nothing tells. */
@@ -74,7 +77,7 @@ export class Timeline {
   timeOf(packet: TimedPacket): MediaTime {
     const { pts, videoPts } = packet;
     const stamp = packet.packet.timestamp;
-    if (packet.mediaTime !== undefined) return { time: packet.mediaTime, timeRule: 'subtitle' };
+    if (packet.mediaTime !== undefined) return { time: packet.mediaTime, timeRule: packet.mediaRule ?? 'subtitle' };
     const clock = pts ?? videoPts;
     if (this.unknown && this.pieces.length === 0 && clock !== undefined)
       this.pieces = [{ mediaTime: 0, pts90k: clock }];

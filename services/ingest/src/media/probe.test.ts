@@ -7,7 +7,7 @@ import { SortieError } from '@sortie/common/errors';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ChildError } from '../confined/ending.js';
-import { packagedFfprobe, probe } from './probe.js';
+import { packagedFfprobe, parseProbe, probe } from './probe.js';
 
 const it = suite<{ directory: string }>('the probe');
 it.before(async (context) => {
@@ -33,6 +33,18 @@ it('what ffprobe refuses is a damaged video, in its own words without our paths'
   assert.match(message, /cut off/);
   assert.match(message, 'moov atom not found');
   assert.not.match(message, directory);
+});
+
+const creations: readonly (readonly [tags: object, microseconds: number | null])[] = [
+  [{ creation_time: '2024-06-01T10:05:00.000000Z' }, Date.UTC(2024, 5, 1, 10, 5) * 1000],
+  [{ creation_time: '1970-01-01T00:00:00.000000Z' }, null],
+  [{ creation_time: '1904-01-01T00:00:00.000000Z' }, null],
+  [{ creation_time: 'yesterday' }, null],
+  [{}, null],
+];
+it('when the file was created; what a muxer writes for want of a date is none', () => {
+  for (const [tags, microseconds] of creations)
+    assert.is(parseProbe(JSON.stringify({ format: { tags }, streams: [] }))?.creationTime, microseconds, JSON.stringify(tags)); // prettier-ignore
 });
 
 const deaths: readonly (readonly [what: string, script: string, code: string, reason: string | null])[] = [

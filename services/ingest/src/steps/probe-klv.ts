@@ -15,12 +15,16 @@ export interface KlvProbe {
   /** Of a transport stream with several: the one whose telemetry counts. */
   program: number | null;
   summary: string;
+  /** When the recording began, or ended, by the video's own word: microseconds since 1970 (UTC). */
+  creationTime: number | null;
 }
 
 export async function probeKlv(run: Run, source: Source, probe: VideoProbe): Promise<KlvProbe> {
   const container = containerOf(probe.container.demuxer);
+  const { creationTime } = probe.probed;
   const { sidecars } = source;
-  if (!container && sidecars.length === 0) return { container, program: probe.program, summary: 'no telemetry' };
+  if (!container && sidecars.length === 0)
+    return { container, program: probe.program, creationTime, summary: 'no telemetry' };
   const order = {
     kind: 'probe',
     video: container && { path: source.path, container, program: probe.program },
@@ -36,5 +40,10 @@ export async function probeKlv(run: Run, source: Source, probe: VideoProbe): Pro
   const embedded = found.packets > 0 ? [`${name} ${found.streams.join(', ')}: ${found.packets} packets${where}`] : [];
   const beside = sidecars.map((sidecar, index) => `${sidecar.name}: ${found.sidecars[index] ?? 0} packets`);
   const all = [...embedded, ...beside];
-  return { container, program: probe.program, summary: all.length > 0 ? all.join('; ') : `no telemetry${where}` };
+  return {
+    container,
+    program: probe.program,
+    creationTime,
+    summary: all.length > 0 ? all.join('; ') : `no telemetry${where}`,
+  };
 }

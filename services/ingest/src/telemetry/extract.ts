@@ -12,6 +12,7 @@ import type { ReadReport, TimedPacket } from '../klv/read.js';
 import { TelemetrySource } from '../klv/source.js';
 import { Telemetry } from '../klv/telemetry.js';
 import { fullFeature, sourceOf } from '../klv/track.js';
+import type { VideoSpan } from '../sidecar/place.js';
 import { CueWriter } from './cue-writer.js';
 import { Notes } from './notes.js';
 import type { ExtractOrder, ExtractResult } from './order.js';
@@ -26,7 +27,7 @@ const unread: ReadReport = { transport: null, junkBytes: 0, truncated: 0, sequen
 
 /** Puts the packets into the video's segments, too. Null when there are none. */
 export async function extract(order: ExtractOrder): Promise<ExtractResult | null> {
-  const { video, sidecars, duration, clock, ranges, segments, videoBytes } = order;
+  const { video, sidecars, duration, creationTime, clock, ranges, segments, videoBytes } = order;
   const at = (path: string): string => join(order.outputDir, path);
   const embedded = video && new TelemetrySource(video.path, video.container);
   await mkdir(at(cuesDirectory), { recursive: true });
@@ -44,6 +45,12 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult | null
   let packetsWithoutItems = 0;
   const telemetry = new Telemetry(clock);
   const notes = new Notes();
+  /** The time of day at the first picture, by telemetry of the video itself. */
+  let toldClock: number | null = null;
+  const videoSpan = (): VideoSpan => {
+    const stamped = embedded?.report.videoTimes?.first ?? null;
+    return { duration, creationTime, clock: stamped ?? toldClock };
+  };
 
   /** The packet's line; without its items where these would make far more of it than of any real one. */
   const lineOf = (timed: TimedPacket, more: object): string => {
@@ -53,7 +60,7 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult | null
     return printedWithoutItems(timed, more);
   };
 
-  for await (const timed of bounded(packetsOf(embedded, sidecars, notes))) {
+  for await (const timed of bounded(packetsOf(embedded, sidecars, notes, videoSpan))) {
     budget.came(timed.bytes.length);
     const { when, utcCorrected, held } = telemetry.add(timed);
     await lines.write(`${lineOf(timed, { ...when, utcCorrected })}\n`);
@@ -63,7 +70,8 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult | null
     }
     if (!held) continue;
     const { state, places, time, leads } = held;
-    const { utc } = timed.packet;
+    const { utc, timestamp } = timed.packet;
+    if (timed.sidecar === undefined && typeof timestamp === 'number') toldClock ??= timestamp - time * 1e6;
     if (leads && state.entries.length > 0) {
       await cues.add(time, cueText(state, places));
       await table.write(csvLine(time, utc, state, places));

@@ -3,12 +3,13 @@ import { SortieError } from '@sortie/common/errors';
 import { klvBudget } from '../budgets.js';
 import type { TimedPacket } from '../klv/read.js';
 import type { TelemetrySource } from '../klv/source.js';
+import type { VideoSpan } from '../sidecar/place.js';
 import { readSidecar } from '../sidecar/read.js';
 import type { Sidecar } from '../sidecar/row.js';
 import type { Notes } from './notes.js';
 
 /** The same packets; throws LIMIT_EXCEEDED when there are absurdly many. */
-export async function* bounded(packets: AsyncIterable<TimedPacket>): AsyncGenerator<TimedPacket> {
+export async function* bounded<Packet>(packets: AsyncIterable<Packet>): AsyncGenerator<Packet> {
   let count = 0;
   for await (const packet of packets) {
     if (++count > klvBudget.packets)
@@ -17,11 +18,13 @@ export async function* bounded(packets: AsyncIterable<TimedPacket>): AsyncGenera
   }
 }
 
+/** `video`: what is known of its times when its own packets have come. */
 export async function* packetsOf(
   embedded: TelemetrySource | null,
   sidecars: readonly Sidecar[],
   notes: Notes,
+  video: () => VideoSpan,
 ): AsyncGenerator<TimedPacket> {
   if (embedded) yield* embedded.packets();
-  for (const sidecar of sidecars) yield* readSidecar(sidecar, notes);
+  for (const sidecar of sidecars) yield* readSidecar(sidecar, notes, video());
 }
