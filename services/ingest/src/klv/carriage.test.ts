@@ -7,6 +7,7 @@ import { runningSum } from './checksum.js';
 import { encodePacket } from './encode.js';
 import { KlvPacket } from './packet.js';
 import { KlvReader, type TimedPacket } from './read.js';
+import type { ClockPiece } from './pieces.js';
 import { Timeline } from './time.js';
 
 const klvPid = 0x120;
@@ -76,6 +77,8 @@ class Stream {
   }
 }
 
+const timelineOf = (...pieces: ClockPiece[]): Timeline => new Timeline({ pieces, duration: null, own: new Map() });
+
 const klva = Buffer.from([5, 4, 0x4b, 0x4c, 0x56, 0x41]);
 let sequence = 0;
 const cell = (payload: Buffer, fragment = 3): Buffer =>
@@ -129,7 +132,7 @@ test('asynchronous KLV has the time of the video before it', () => {
   }
   const { packets } = read(stream.bytes());
   assert.equal(numbers(packets), expect(4));
-  const timeline = new Timeline([{ mediaTime: 0, pts90k: 180_000 }]);
+  const timeline = timelineOf({ mediaTime: 0, pts90k: 180_000 });
   assert.equal(
     packets.map((packet) => timeline.timeOf(packet)),
     [0, 1, 2, 3].map((index) => ({ time: index / 30, timeRule: 'video' })),
@@ -345,7 +348,7 @@ test('private data that is no KLV gives no packets', () => {
 test('timestamps wrap', () => {
   assert.is(ptsDifference(10, 2 ** 33 - 20), 30);
   assert.is(ptsDifference(2 ** 33 - 20, 10), -30);
-  const timeline = new Timeline([{ mediaTime: 0, pts90k: 2 ** 33 - 90_000 }]);
+  const timeline = timelineOf({ mediaTime: 0, pts90k: 2 ** 33 - 90_000 });
   assert.equal(
     timeline.timeOf({ packet: new KlvPacket('', Buffer.alloc(0)), bytes: Buffer.alloc(0), i: 0, pts: 90_000 }),
     {
@@ -356,10 +359,7 @@ test('timestamps wrap', () => {
 });
 
 test('after a jump of the clock, packets go with the picture', () => {
-  const timeline = new Timeline([
-    { mediaTime: 0, pts90k: 900_000 },
-    { mediaTime: 10, pts90k: 90_000_000 },
-  ]);
+  const timeline = timelineOf({ mediaTime: 0, pts90k: 900_000 }, { mediaTime: 10, pts90k: 90_000_000 });
   const at = (pts: number): number | null =>
     timeline.timeOf({ packet: new KlvPacket('', Buffer.alloc(0)), bytes: Buffer.alloc(0), i: 0, pts }).time;
   assert.equal([at(900_000), at(990_000), at(90_000_000), at(90_090_000)], [0, 1, 10, 11]);

@@ -6,7 +6,7 @@ import { matroskaSamples } from '../containers/matroska.js';
 import { ptsWrap } from '../mpegts/pes.js';
 import { beginsTelemetry, CarriageReader, type FramedPacket } from './carriage.js';
 import { decodePacket } from './packet.js';
-import { KlvReader, readKlvFile, type ReadReport, type TimedPacket } from './read.js';
+import { KlvReader, readKlvFile, type LeftOut, type ReadReport, type TimedPacket } from './read.js';
 import { VideoClock } from './st0604.js';
 
 export type Container = 'mpegts' | 'klv' | 'isobmff' | 'matroska';
@@ -27,11 +27,18 @@ export class TelemetrySource {
   private readonly carriages = new Map<number, CarriageReader>();
   private readonly videoClock = new VideoClock();
 
+  /** `program`: of a transport stream, the number of the one whose telemetry counts; null: that of all. */
   constructor(
     private readonly path: string,
     private readonly container: Container,
+    program: number | null = null,
   ) {
-    this.reader = container === 'mpegts' || container === 'klv' ? new KlvReader(container) : null;
+    this.reader = container === 'mpegts' || container === 'klv' ? new KlvReader(container, program) : null;
+  }
+
+  /** Telemetry of other programs. */
+  get leftOut(): LeftOut[] {
+    return [...(this.reader?.leftOut.values() ?? [])];
   }
 
   /** PIDs, or numbers of tracks. */

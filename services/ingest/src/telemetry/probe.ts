@@ -16,7 +16,7 @@ async function countOf(packets: AsyncIterable<TimedPacket>): Promise<number> {
 }
 
 export async function probe({ video, sidecars }: ProbeOrder): Promise<ProbeResult> {
-  const embedded = video && new TelemetrySource(video.path, video.container);
+  const embedded = video && new TelemetrySource(video.path, video.container, video.program);
   const packets = embedded ? await countOf(embedded.packets(probeBytes)) : 0;
   const counts: number[] = [];
   for (const sidecar of sidecars) counts.push(await countOf(readSidecar(sidecar, new Notes())));
