@@ -87,7 +87,7 @@ function meets(samples: readonly Sample[], pieces: readonly ClockPiece[] | null,
     return samples.some(({ pts }) => video.place(pts, null)?.outside === false);
   }
   // The pictures that were seen around the packets.
-  const [{ pts: origin = 0 } = {}] = samples;
+  const origin = samples[0]?.pts ?? 0;
   const pictures = samples.flatMap(({ pts, low, high }) => [low, high].map((one) => ptsDifference(pts, origin) - one));
   const from = pictures.reduce((least, one) => Math.min(least, one), Infinity);
   const to = pictures.reduce((most, one) => Math.max(most, one), -Infinity);
