@@ -12,6 +12,8 @@ export const sidecarBudget = {
   textBytes: 256 * mebibyte,
   /** Bytes of a file of KLV packets. */
   klvBytes: 2 * gibibyte,
+  /** Rows that are sorted by their times, where a file has them in another order: they wait in memory. */
+  sortedRows: 1_000_000,
   /** Bytes of one line of a table. */
   recordBytes: mebibyte,
   /** Characters of one text; ST 0601 has 127 bytes. */

@@ -6,6 +6,7 @@ import { decodePacket, type KlvPacket } from './packet.js';
 import { RawFramer } from './raw.js';
 import type { Repair } from './repair.js';
 import { VideoClock, type VideoTimes } from './st0604.js';
+import type { TimeRule } from './time.js';
 
 export type KlvContainer = 'mpegts' | 'klv';
 
@@ -24,6 +25,8 @@ export interface TimedPacket {
   nextVideoPts?: number;
   /** Seconds from the video's beginning, where the source counts so. */
   mediaTime?: number;
+  /** By which rule that is known; absent where the source itself counts from there. */
+  mediaRule?: TimeRule;
   /** What was undone before it could be read. */
   repaired?: Repair;
   /** Of what kind of file beside the video; all but `klv` were converted. */

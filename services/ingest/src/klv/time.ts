@@ -7,11 +7,13 @@ import type { TimedPacket } from './read.js';
 
 /**
  * `pts`: its own; `moved`: its own, which is of another clock than the video's, moved to that; `video`: that of the video
- * before it in the multiplex; `subtitle`: of a sidecar that counts from the video's beginning; `timestamp`: its item 2 against
- * the first one's; `gap`: its own, at which there is no video, because the video's clock jumps over it. `gap` and `none` have no
- * time.
+ * before it in the multiplex; `subtitle`: of a sidecar that counts from the video's beginning; `creation`, `creation end`,
+ * `video clock`: of a sidecar that tells the time of day, against the time at which the video says that it was created, at its
+ * beginning or at its end, or against that of its own pictures or telemetry; `timestamp`: its item 2 against the first one's;
+ * `gap`: its own, at which there is no video, because the video's clock jumps over it. `gap` and `none` have no time.
  */
-export type TimeRule = 'pts' | 'moved' | 'video' | 'subtitle' | 'timestamp' | 'gap' | 'none';
+export type TimeRule =
+  'pts' | 'moved' | 'video' | 'subtitle' | 'creation' | 'creation end' | 'video clock' | 'timestamp' | 'gap' | 'none';
 
 export interface MediaTime {
   /** Seconds; null when nothing tells. */
@@ -76,7 +78,7 @@ export class Timeline {
   timeOf(packet: TimedPacket): MediaTime {
     const { pid, videoPts } = packet;
     const stamp = packet.packet.timestamp;
-    if (packet.mediaTime !== undefined) return { time: packet.mediaTime, timeRule: 'subtitle' };
+    if (packet.mediaTime !== undefined) return { time: packet.mediaTime, timeRule: packet.mediaRule ?? 'subtitle' };
     const own = this.ownPts(packet);
     const first = own?.pts ?? videoPts;
     if (this.unknown && this.pieces.empty && first !== undefined)

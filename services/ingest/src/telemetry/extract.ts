@@ -13,13 +13,14 @@ import { TelemetrySource } from '../klv/source.js';
 import { survey } from '../klv/survey.js';
 import { Telemetry } from '../klv/telemetry.js';
 import { fullFeature, sourceOf } from '../klv/track.js';
+import type { VideoSpan } from '../sidecar/place.js';
 import { CueWriter } from './cue-writer.js';
 import { Notes } from './notes.js';
 import type { ExtractOrder, ExtractResult } from './order.js';
 import { GrowingFile, OutputBudget } from './output.js';
 import { bounded, firstPackets, packetsOf } from './packets.js';
 import { cuesDirectory, cuesPlaylistPath, packetsPath, telemetryDirectory } from './paths.js';
-import { remarkClocks, remarkHealth, remarkLeaders, remarkPrograms } from './remarks.js';
+import { remarkClocks, remarkHealth, remarkLeaders, remarkPrograms, remarkTracks } from './remarks.js';
 import { sourceNames } from './source-names.js';
 
 const segmentName = (index: number): string => `${String(index + 1).padStart(5, '0')}.vtt`;
@@ -42,7 +43,7 @@ const none: ExtractResult = {
 
 /** Puts the packets into the video's segments, too. Where there are none, nothing is written. */
 export async function extract(order: ExtractOrder): Promise<ExtractResult> {
-  const { video, sidecars, duration, clock, ranges, segments, videoBytes } = order;
+  const { video, sidecars, duration, creationTime, clock, ranges, segments, videoBytes } = order;
   const at = (path: string): string => join(order.outputDir, path);
   const open = (): TelemetrySource | null => video && new TelemetrySource(video.path, video.container, video.program);
   const findings = await survey(firstPackets(open(), sidecars), clock, duration);
@@ -63,6 +64,12 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult> {
   const telemetry = new Telemetry(clock, duration, findings);
   const nameOf = sourceNames(order);
   const notes = new Notes();
+  /** The time of day at the first picture, by telemetry of the video itself; subtitles do not say in which zone theirs is. */
+  let toldClock: number | null = null;
+  const videoSpan = (): VideoSpan => {
+    const stamped = embedded?.report.videoTimes?.first ?? null;
+    return { duration, creationTime, clock: stamped ?? toldClock };
+  };
 
   /** The packet's line; without its items where these would make far more of it than of any real one. */
   const lineOf = (timed: TimedPacket, more: object): string => {
@@ -72,7 +79,7 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult> {
     return printedWithoutItems(timed, more);
   };
 
-  for await (const timed of bounded(packetsOf(embedded, sidecars, notes))) {
+  for await (const timed of bounded(packetsOf(embedded, sidecars, notes, videoSpan))) {
     budget.came(timed.bytes.length);
     const { when, utcCorrected, held } = telemetry.add(timed);
     await lines.write(`${lineOf(timed, { ...when, utcCorrected })}\n`);
@@ -82,7 +89,9 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult> {
     }
     if (!held) continue;
     const { state, places, time, leads } = held;
-    const { utc } = timed.packet;
+    const { utc, timestamp } = timed.packet;
+    if (timed.sidecar === undefined && timed.form !== 'subtitles' && typeof timestamp === 'number')
+      toldClock ??= timestamp - time * 1e6;
     if (leads && state.entries.length > 0) {
       await cues.add(time, cueText(state, places));
       await table.write(csvLine(time, utc, state, places, nameOf(timed)));
@@ -93,6 +102,7 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult> {
   await Promise.all([lines.end(), table.end(), full.end(']}\n')]);
   const { health, tracks } = telemetry;
   remarkPrograms(notes, embedded?.leftOut ?? []);
+  remarkTracks(notes, embedded?.unread ?? []);
   if (health.packets === 0) {
     await rm(at(telemetryDirectory), { recursive: true, force: true });
     return { ...none, incomplete: embedded?.incomplete ?? false, notes: notes.all };

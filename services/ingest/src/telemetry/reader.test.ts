@@ -106,8 +106,9 @@ it('XML that stands deep in itself, has no end of attributes, or one endless nam
 /** Reads a sidecar in a process with a heap of so many MiB; gives the number of its packets. */
 function readInHeap(path: string, mebibytes: number): number {
   const module = fileURLToPath(new URL('../sidecar/read.js', import.meta.url));
-  const script = `const { readSidecar } = await import(${JSON.stringify(module)}); let n = 0;
-    for await (const _ of readSidecar({ name: ${JSON.stringify(path)}, path: ${JSON.stringify(path)} })) n++; console.log(n);`;
+  const notes = fileURLToPath(new URL('notes.js', import.meta.url));
+  const script = `const { readSidecar } = await import(${JSON.stringify(module)}); const { Notes } = await import(${JSON.stringify(notes)}); let n = 0;
+    for await (const _ of readSidecar(${JSON.stringify({ name: path, path })}, new Notes(), { duration: 1e9, creationTime: null, clock: null })) n++; console.log(n);`;
   const options = [`--max-old-space-size=${mebibytes}`, '--max-semi-space-size=2', '--input-type=module', '-e', script];
   return Number(execFileSync(process.execPath, options, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
 }

@@ -5,6 +5,7 @@ import type { LeftOut, TimedPacket } from '../klv/read.js';
 import type { Findings } from '../klv/survey.js';
 import type { OwnClock } from '../klv/survey-clocks.js';
 import { clockRate } from '../klv/pieces.js';
+import type { UnreadTrack } from '../tracks/tracks.js';
 import type { Notes } from './notes.js';
 import { streamName, type SourceName } from './source-names.js';
 
@@ -21,6 +22,35 @@ export function remarkPrograms(notes: Notes, leftOut: readonly LeftOut[]): void 
         `The telemetry of program ${program} (${packets(count)}) was left out: the pictures are of another program. Publish that program on its own to see it.`,
     );
 }
+
+/** What makers call the forms of their tracks. */
+const makers: Readonly<Record<string, string>> = {
+  djmd: 'DJI',
+  dbgi: 'DJI, for its own use',
+  rtmd: 'Sony',
+  CTMD: 'Canon',
+  camm: 'camera motion metadata',
+};
+
+const unreadText: Readonly<Record<UnreadTrack['reason'], (track: number, format: string) => string>> = {
+  'form unknown': (track, format) => {
+    const maker = makers[format];
+    return `Track ${track} of the video holds metadata in the form "${format}"${maker === undefined ? '' : ` (${maker})`}. This track is not read.`;
+  },
+  'places unknown': (track) =>
+    `The subtitle track ${track} of the video seems to tell positions, in a form that is not known here. This track is not read.`,
+  'no fix': (track) =>
+    `Track ${track} of the video holds the metadata of a GoPro camera without a position: the camera had no satellite fix, or its receiver was off.`,
+}; // prettier-ignore
+
+/** Tracks in which there is something that is not taken. */
+export function remarkTracks(notes: Notes, tracks: readonly UnreadTrack[]): void {
+  for (const { track, format, reason } of tracks)
+    notes.add('TELEMETRY_NOT_READ', `track ${track}`, () => unreadText[reason](track, printable(format)));
+}
+
+/** The code of a form may hold any bytes. */
+const printable = (format: string): string => format.replace(/[^\x20-\x7e]/g, '?');
 
 const clockText: Readonly<Record<OwnClock['rule'], (name: string, ahead: string, least: string, most: string) => string>> = {
   moved: (name, ahead, early, late) =>

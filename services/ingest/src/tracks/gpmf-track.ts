@@ -2,25 +2,26 @@
 // docs/README.md, "GPMF Timing and Clocks").
 import type { Sample } from '../containers/file.js';
 import { placesOf, type GpmfPlace, type GpmfPlaces } from './gpmf-places.js';
-import { packetOf, type Reason, type TrackPacket, type TrackReader } from './track.js';
+import { packetOf, ptsOf, type Reason, type TrackPacket, type TrackReader } from './track.js';
 
 /** How long a payload lasts, as long as none has come after it, seconds (the rate that the cameras use). */
 const usualSpan = 1.001;
 
 const within = (value: number, low: number, high: number): boolean => value >= low && value <= high;
 
+type ItemValue = [tag: number, value: number];
+
 /** Null for what is no place on Earth; without a fix cameras write zeros. */
-function itemsOf({ latitude, longitude, altitude, aboveSea, speed }: GpmfPlace, stamp: number | null): [number, number][] | null {
+function itemsOf(place: GpmfPlace, stamp: number | null): ItemValue[] | null {
+  const { latitude, longitude, altitude, aboveSea, speed } = place;
   if (!within(latitude, -90, 90) || !within(longitude, -180, 180) || (latitude === 0 && longitude === 0)) return null;
-  return [
-    ...(stamp === null ? [] : [[2, Math.round(stamp)] satisfies [number, number]]),
-    [13, latitude],
-    [14, longitude],
-    // Sensor True Altitude is above mean sea level, Sensor Ellipsoid Height above the ellipsoid (ST 0601 items 15 and 75).
-    ...(within(altitude, -900, 19_000) ? [[aboveSea ? 15 : 75, altitude] satisfies [number, number]] : []),
-    ...(within(speed, 0, 255) ? [[56, Math.round(speed)] satisfies [number, number]] : []),
-  ].sort(([a], [b]) => a - b) as [number, number][];
-} // prettier-ignore
+  const items: ItemValue[] = stamp === null ? [] : [[2, Math.round(stamp)]];
+  items.push([13, latitude], [14, longitude]);
+  // Above mean sea level, or above the ellipsoid (ST 0601 items 15 and 75).
+  if (within(altitude, -900, 19_000)) items.push([aboveSea ? 15 : 75, altitude]);
+  if (within(speed, 0, 255)) items.push([56, Math.round(speed)]);
+  return items;
+}
 
 export class GpmfTrack implements TrackReader {
   private waiting: { places: GpmfPlaces; time: number } | null = null;
@@ -52,7 +53,7 @@ export class GpmfTrack implements TrackReader {
     const packets = places.flatMap((place, index): TrackPacket[] => {
       const after = (index / places.length) * this.span;
       const items = place.fix ? itemsOf(place, place.time ?? (start === null ? null : start + after * 1e6)) : null;
-      return items ? [{ bytes: packetOf(items), time: time + after, form: 'gpmf' }] : [];
+      return items ? [{ bytes: packetOf(items), pts: ptsOf(time + after), form: 'gpmf' }] : [];
     });
     this.taken ||= packets.length > 0;
     return packets;
