@@ -19,8 +19,8 @@ import { StepList } from './step-list.js';
 const usage = `Usage:
   sortie up [FILE…] [--resolutions sd,hd] [--once] [--json] [--data DIR] [--port N]
       start everything on this machine and ingest the files (a sample flight when there are none)
-  sortie ingest FILE… [--resolutions sd,hd] [--json]     ingest with a Sortie that runs; a .csv, .gpx or .srt behind a
-                                                         video is its telemetry
+  sortie ingest FILE… [--resolutions sd,hd] [--json]     ingest with a Sortie that runs; a .csv, .gpx, .srt, .ass
+                                                         or .klv behind a video is its telemetry
   sortie job ID [--watch]                                one job, now or until it ends
   sortie token [--minutes N]                             a token for the REST interface
   sortie user NAME [--role viewer|publisher|administrator]   add a user; the password comes from stdin

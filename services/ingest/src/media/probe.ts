@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { SortieError } from '@sortie/common/errors';
 import { childError } from '../confined/ending.js';
 import { runConfined } from '../confined/run.js';
+import { dateIn } from '../sidecar/date.js';
 
 export interface ProbedStream {
   index: number;
@@ -40,6 +41,8 @@ export interface Probed {
   streams: ProbedStream[];
   duration: number | null;
   bitRate: number | null;
+  /** When the file says that it was recorded: microseconds since 1970 (UTC); null when it does not. */
+  creationTime: number | null;
 }
 
 const timeoutMs = 60_000;
@@ -147,7 +150,16 @@ export function parseProbe(json: string): Probed | null {
     streams: streams.map(parseStream),
     duration: positive(format['duration']),
     bitRate: positive(format['bit_rate']),
+    creationTime: creationTimeOf(isObject(format['tags']) ? format['tags'] : {}),
   };
+}
+
+/** The first date that a muxer wrote for want of one: 1970 of Unix, 1904 of QuickTime. */
+const leastCreation = Date.UTC(1971, 0, 1) * 1000;
+
+function creationTimeOf(tags: Json): number | null {
+  const created = dateIn(text(tags['creation_time']));
+  return created !== null && created > leastCreation ? created : null;
 }
 
 function parseStream(stream: Json): ProbedStream {

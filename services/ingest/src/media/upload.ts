@@ -8,7 +8,7 @@ const videoExtensions = [
   'm2ts', 'mts', 'm2t', 'tsv', 'm4v', 'mkv', 'webm', 'flv', '3gp', '3g2', 'wmv', 'asf', 'mxf', 'ogv', 'ivf', 'y4m',
   'vob', 'm2v', '264', 'h264', 'avc', '265', 'h265', 'hevc', 'klv',
 ]; // prettier-ignore
-const sidecarExtensions = ['txt', 'csv', 'gpx', 'srt'];
+const sidecarExtensions = ['txt', 'csv', 'gpx', 'srt', 'ass'];
 
 /** First bytes of things that are no video whatever they are called. */
 const foreign: readonly [string, Buffer][] = [

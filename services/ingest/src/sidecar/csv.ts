@@ -14,14 +14,19 @@ const separators = [',', ';', '\t', '|'];
 /** Excel's own line before the header: "sep=;". */
 const separatorLine = /^sep=(.)?\s{0,9}$/i;
 
+/** The first line that is not empty; as much of it as one may have. */
+async function firstLine(path: string): Promise<string> {
+  let head = '';
+  for await (const part of textOf(path)) {
+    head = (head + part).trimStart();
+    if (head.length > sidecarBudget.recordBytes || /[\n\r]/.test(head)) break;
+  }
+  return head.split(/[\n\r]/, 1)[0] ?? '';
+}
+
 /** By what the first line makes known names of. */
 async function separatorOf(sidecar: Sidecar): Promise<string> {
-  let head = '';
-  for await (const part of textOf(sidecar.path)) {
-    head += part;
-    if (head.length > sidecarBudget.recordBytes || /\S[^\n\r]*[\n\r]/.test(head)) break;
-  }
-  const line = head.trimStart().split(/[\n\r]/, 1)[0] ?? '';
+  const line = await firstLine(sidecar.path);
   const told = separatorLine.exec(line)?.[1];
   if (told !== undefined) return told;
   const counts = separators.map((separator) => knownNames(line.split(separator)));

@@ -44,8 +44,8 @@ function shared({ first, last }: Span, start: number, length: number): number {
 function byCreation(span: Span, creation: number, length: number): Pick<Placed, 'start' | 'rule'> | null {
   const [began, ended] = [shared(span, creation, length), shared(span, creation - length, length)];
   if (began < 0 && ended < 0) return null;
-  // A track that ends with the recording would meet the video in a moment only.
-  return ended > 2 * Math.max(began, 0)
+  // A track that ends with the recording would meet a video that begins there in a moment only.
+  return began < 0 || ended > 2 * began
     ? { start: creation - length, rule: 'creation end' }
     : { start: creation, rule: 'creation' };
 }

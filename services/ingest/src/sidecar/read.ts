@@ -53,7 +53,7 @@ async function* klvPackets(sidecar: Sidecar): AsyncGenerator<TimedPacket> {
 }
 
 /** What there is, one by one, to be counted. Throws SIDECAR_INVALID with the file, the place and what to do. */
-export async function* rowsOfSidecar(sidecar: Sidecar): AsyncGenerator<unknown> {
+export async function* rowsOfSidecar(sidecar: Sidecar): AsyncGenerator {
   if (kindOf(sidecar) === 'klv') yield* klvPackets(sidecar);
   else yield* (await readerOf(sidecar))(new Mended(sidecar, new Notes()));
 }

@@ -16,7 +16,8 @@ class Span {
   }
 
   within(limit: number): boolean {
-    return this.least >= -limit && this.most <= limit && this.most - this.least < furthestRadians;
+    const length = this.most - this.least;
+    return this.least >= -limit && this.most <= limit && length >= 0 && length < furthestRadians;
   }
 }
 

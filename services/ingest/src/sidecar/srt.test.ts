@@ -85,6 +85,10 @@ it('a single number that came to harm decides nothing', () => {
   assert.is(odd.length, 1);
 });
 
+it('no places are no radians', () => {
+  assert.not.ok(new SrtForm().radians);
+});
+
 it('radians', () => {
   const block = (index: number): string => `[latitude : 0.72292${index}] [longtitude : 0.03773${index}]`;
   near(read(block(0), block(1)).rows[0], { 13: (0.72292 * 180) / Math.PI, 14: (0.03773 * 180) / Math.PI });

@@ -32,7 +32,7 @@ export async function extractKlv(
   probe: KlvProbe,
   made: EngineResult,
 ): Promise<TelemetryFiles | null> {
-  const { container } = probe;
+  const { container, creationTime } = probe;
   const { sidecars } = source;
   if (!container && sidecars.length === 0) return null;
   const { directory } = run.parts;
@@ -43,7 +43,7 @@ export async function extractKlv(
     outputDir: directory,
     videoBytes: source.file.sizeBytes,
     duration: made.duration,
-    creationTime: null,
+    creationTime,
     clock: [{ mediaTime: 0, pts90k: made.originPts90k }, ...made.clockJumps],
     ranges: (made.rungs[0]?.segments ?? []).map(({ start, duration }) => ({ start, duration })),
     largestSegment: Math.max(

@@ -13,12 +13,15 @@ export interface KlvProbe {
   /** Null when the container cannot carry what we read. */
   container: Container | null;
   summary: string;
+  /** When the recording began, or ended, by the video's own word: microseconds since 1970 (UTC). */
+  creationTime: number | null;
 }
 
 export async function probeKlv(run: Run, source: Source, probe: VideoProbe): Promise<KlvProbe> {
   const container = containerOf(probe.container.demuxer);
+  const { creationTime } = probe.probed;
   const { sidecars } = source;
-  if (!container && sidecars.length === 0) return { container, summary: 'no telemetry' };
+  if (!container && sidecars.length === 0) return { container, summary: 'no telemetry', creationTime };
   const order = {
     kind: 'probe',
     video: container && { path: source.path, container, program: null },
@@ -34,5 +37,5 @@ export async function probeKlv(run: Run, source: Source, probe: VideoProbe): Pro
   const embedded = found.packets > 0 ? [`${name} ${found.streams.join(', ')}: ${found.packets} packets${where}`] : [];
   const beside = sidecars.map((sidecar, index) => `${sidecar.name}: ${found.sidecars[index] ?? 0} packets`);
   const all = [...embedded, ...beside];
-  return { container, summary: all.length > 0 ? all.join('; ') : `no telemetry${where}` };
+  return { container, summary: all.length > 0 ? all.join('; ') : `no telemetry${where}`, creationTime };
 }
