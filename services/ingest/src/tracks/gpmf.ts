@@ -49,7 +49,7 @@ const types: Readonly<Record<string, NumberType>> = {
 /** All numbers of the entry, one structure behind the other; null where there is something else in them. `structure`: TYPE. */
 export function numbersOf({ type, size, repeat, data }: GpmfEntry, structure = ''): number[][] | null {
   const fields = type === '?' ? structure : type.repeat(Math.floor(size / (types[type]?.bytes ?? Infinity)));
-  const readers = [...fields].map((field) => types[field]);
+  const readers = Array.from(fields, (field) => types[field]);
   if (readers.length === 0 || readers.some((reader) => reader === undefined)) return null;
   if (readers.reduce((sum, reader) => sum + (reader?.bytes ?? 0), 0) !== size) return null;
   const all: number[][] = [];
