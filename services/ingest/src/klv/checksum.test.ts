@@ -40,14 +40,30 @@ for (const [name, bytes, checksum, damaged] of [
   ['over the value without the item itself', packet(items, head, sumOf(items)), 'valueOnly', false],
   ['over the value alone, and damaged', flip(packet(items, head, sumOf(items)), 30), 'bad', true],
   ['none', packet(items), 'missing', false],
-  ['item 1 of four bytes, in the middle', packet(items.subarray(0, 10), Buffer.from([1, 4, 9, 8, 7, 6]), items.subarray(10)), 'missing', false],
-  ['item 1 of two bytes, in the middle', packet(items.subarray(0, 10), Buffer.from([1, 2, 9, 8]), items.subarray(10)), 'missing', false],
+  [
+    'item 1 of four bytes, in the middle',
+    packet(items.subarray(0, 10), Buffer.from([1, 4, 9, 8, 7, 6]), items.subarray(10)),
+    'missing',
+    false,
+  ],
+  [
+    'item 1 of two bytes, in the middle',
+    packet(items.subarray(0, 10), Buffer.from([1, 2, 9, 8]), items.subarray(10)),
+    'missing',
+    false,
+  ],
   ['item 1 of four bytes, at the end', packet(items, Buffer.from([1, 4, 9, 8, 7, 6])), 'missing', false],
   ['a bit of a value is wrong', flip(whole, 30), 'bad', true],
-  ['a tag has become 1, and the checksum tells', flip(packet(items.subarray(0, 10), Buffer.from([0, 1, 7]), head, Buffer.alloc(2)), 27), 'bad', true],
+  [
+    'a tag has become 1, and the checksum tells',
+    flip(packet(items.subarray(0, 10), Buffer.from([0, 1, 7]), head, Buffer.alloc(2)), 27),
+    'bad',
+    true,
+  ],
   ['a tag of 70 bits before it: it is there, and right', withSum(Buffer.concat([items, endlessTag])), 'ok', false],
   ['a tag of 70 bits before it, and damage', flip(withSum(Buffer.concat([items, endlessTag])), 30), 'bad', true],
-] as const) // prettier-ignore
+] as const)
+  // prettier-ignore
   test(`a checksum: ${name}`, () => {
     const found = decodePacket(bytes);
     assert.equal([found.checksum, found.damaged], [checksum, damaged]);

@@ -60,8 +60,13 @@ for (const [name, multiplex, rule] of [
   ['8 s ahead of a video of a minute', { length: 60, pts: (second) => hour + second + 8 }, 'moved'],
   ['8 s behind: pictures may be sent so early', { length: 60, pts: (second) => hour + second - 8 }, 'pts'],
   ['a second a packet, whatever the pictures do', { length: 20, pts: (second) => second * 2 }, 'video'],
-  ['pictures are silent for most of the time', { length: 40, pts: (second) => hour + second, silent: [1, 39] }, undefined],
-] satisfies [string, Multiplex, string | undefined][]) // prettier-ignore
+  [
+    'pictures are silent for most of the time',
+    { length: 40, pts: (second) => hour + second, silent: [1, 39] },
+    undefined,
+  ],
+] satisfies [string, Multiplex, string | undefined][])
+  // prettier-ignore
   test(`a clock: ${name}`, async () => {
     const packets = multiplexed(multiplex);
     const { clocks } = await survey(given(packets), pieces, multiplex.length);
@@ -99,10 +104,15 @@ for (const [name, packets, believed] of [
   ['seven', run(7, (index) => broken(bytesAt(index), 0x5a5a)), false],
   ['one of twenty is right', run(20, (index) => (index === 11 ? bytesAt(index) : broken(bytesAt(index), 1))), false],
   ['clocks that jump', run(20, (index) => broken(bytesAt(index % 2 === 0 ? index : index - 5), 1)), false],
-  ['one that ends unreadably', run(20, (index) => (index === 7 ? bytesAt(index).subarray(0, -1) : broken(bytesAt(index), 1))), false],
+  [
+    'one that ends unreadably',
+    run(20, (index) => (index === 7 ? bytesAt(index).subarray(0, -1) : broken(bytesAt(index), 1))),
+    false,
+  ],
   ['zero in all of four', run(4, (index) => same(bytesAt(index))), true],
   ['the same packet again and again', run(4, () => same(bytesAt(0))), false],
-] as const) // prettier-ignore
+] as const)
+  // prettier-ignore
   test(`wrong checksums: ${name}`, async () => {
     const findings = await survey(given(packets), null, null);
     const [first] = packets;

@@ -146,10 +146,11 @@ const box = (type: string, ...parts: Buffer[]): Buffer => {
 };
 const full = (type: string, ...values: number[]): Buffer => box(type, u32(0, ...values));
 
-/** Tracks of metadata, each of which promises 2^32 - 1 samples: of one size, in chunks at one place. */
+/** Tracks of text, each of which promises 2^32 - 1 samples: of one size, in chunks at one place. */
 function bomb(tracks: number, size: number, chunks: number): Buffer {
   const trak = (id: number): Buffer => {
-    const stbl = box('stbl', full('stsd', 0), full('stts', 0), full('stsc', 1, 1, 0xffff_ffff, 1), full('stsz', size, 0xffff_ffff), full('stco', chunks, ...new Array<number>(chunks).fill(8))); // prettier-ignore
+    const stsd = full('stsd', 1, 16, Buffer.from('text').readUInt32BE(), 0, 0);
+    const stbl = box('stbl', stsd, full('stts', 0), full('stsc', 1, 1, 0xffff_ffff, 1), full('stsz', size, 0xffff_ffff), full('stco', chunks, ...new Array<number>(chunks).fill(8))); // prettier-ignore
     const hdlr = box('hdlr', u32(0, 0), Buffer.from('meta'), u32(0, 0, 0));
     return box('trak', full('tkhd', 0, 0, id, 0, 0), box('mdia', full('mdhd', 0, 0, 1000, 0, 0), hdlr, box('minf', stbl))); // prettier-ignore
   };
