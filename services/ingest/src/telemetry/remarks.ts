@@ -96,14 +96,14 @@ export function remarkHealth(notes: Notes, health: Health): void {
   const all = packets(health.packets);
   const damagedHere = damaged - reading.truncated;
   if (damagedHere > 0)
-    notes.add('TELEMETRY_DAMAGED', 'damaged', () => `${damagedHere} of ${all} were damaged on their way: their checksums are wrong, or they cannot be read. They are listed in packets.ndjson, and nothing of them is shown.`); // prettier-ignore
+    notes.add('TELEMETRY_DAMAGED', 'damaged', () => `${damagedHere} of ${all} did not arrive whole: the checksum is wrong, or the items cannot be read. They are listed in packets.ndjson and marked, and nothing of them is shown.`); // prettier-ignore
   // A recording may well end within a packet.
   if (reading.truncated > 1)
-    notes.add('TELEMETRY_DAMAGED', 'truncated', () => `The ends of ${packets(reading.truncated)} are missing from the recording. Nothing of them is shown.`); // prettier-ignore
+    notes.add('TELEMETRY_DAMAGED', 'truncated', () => `Of ${packets(reading.truncated)} the end is missing: parts of the recording were lost. Nothing of them is shown.`); // prettier-ignore
   if (badByDesign > 0)
     notes.add('TELEMETRY_DAMAGED', 'by design', () => `The checksums of all ${packets(badByDesign)} of one sender are wrong: it does not compute them as ST 0601 says. The packets are shown and marked; damage in them would not be noticed.`); // prettier-ignore
   if (checksums.valueOnly > 0)
-    notes.add('TELEMETRY_DAMAGED', 'value only', () => `${packets(checksums.valueOnly)} have checksums over their values alone, not over the whole packets as ST 0601 says. They are right in that way, and the packets are shown.`); // prettier-ignore
+    notes.add('TELEMETRY_DAMAGED', 'value only', () => `The sender of ${packets(checksums.valueOnly)} computes checksums over the values alone, not over whole packets as ST 0601 says. They are right in that way, and the packets are shown.`); // prettier-ignore
   const rules = time.rules;
   if ((rules.gap ?? 0) > 0)
     notes.add('TELEMETRY_CLOCK', 'gap', () => `${packets(rules.gap ?? 0)} are of times at which there is no video, because its clock jumps over them. They are listed in packets.ndjson without a time, and not shown.`); // prettier-ignore
