@@ -10,6 +10,10 @@ import type { TimeRule } from './time.js';
 
 export type KlvContainer = 'mpegts' | 'klv';
 
+export interface NextPicture {
+  pts: number | null;
+}
+
 export interface TimedPacket {
   packet: KlvPacket;
   /** The packet as it came. */
@@ -21,8 +25,8 @@ export interface TimedPacket {
   pts?: number;
   /** PTS of the video before it in the multiplex; absent when there is none. */
   videoPts?: number;
-  /** PTS of the video behind it in the multiplex; absent when there is none, or it has not come yet. */
-  nextVideoPts?: number;
+  /** Of a transport stream: what is told of the video behind it in the multiplex as soon as that comes. */
+  next?: NextPicture;
   /** Seconds from the video's beginning, where the source counts so. */
   mediaTime?: number;
   /** By which rule that is known; absent where the source itself counts from there. */
@@ -73,7 +77,7 @@ export class KlvReader {
   private readonly ready: TimedPacket[] = [];
   private readonly raw: RawFramer | null;
   private readonly transport: TransportReader | null;
-  private readonly waiting: { packet: TimedPacket; program: number }[] = [];
+  private readonly waiting: { next: NextPicture; program: number }[] = [];
   private count = 0;
 
   /** `program`: the number of the one whose telemetry is asked for in a transport stream; null: that of all. */
@@ -151,7 +155,10 @@ export class KlvReader {
       packet.pid = stream.pid;
       if (pts !== null) packet.pts = pts;
       if (videoPts !== null) packet.videoPts = videoPts;
-      if (this.waiting.length < mostWaiting) this.waiting.push({ packet, program: stream.program });
+      if (this.waiting.length < mostWaiting) {
+        packet.next = { pts: null };
+        this.waiting.push({ next: packet.next, program: stream.program });
+      }
     }
     this.ready.push(packet);
   }
@@ -164,7 +171,7 @@ export class KlvReader {
 
   private picture(pts: number, program: number): void {
     if (this.waiting.length === 0) return;
-    for (const { packet, program: of } of this.waiting) if (of === program) packet.nextVideoPts = pts;
+    for (const { next, program: of } of this.waiting) if (of === program) next.pts = pts;
     const left = this.waiting.filter((one) => one.program !== program);
     this.waiting.splice(0, this.waiting.length, ...left);
   }

@@ -50,18 +50,22 @@ const sorted = (values: readonly number[]): number[] => [...values].sort((a, b) 
 const distanceOf = ({ low, high }: Sample): number => (low > 0 ? low : high < 0 ? high : 0) / clockRate;
 const isImpossible = (distance: number): boolean => distance < -farthest.before || distance > farthest.behind;
 
+/** Of a packet what its clock is seen by: the packet itself may be large. */
+type Seen = Pick<TimedPacket, 'videoPts' | 'next'> & { pts: number };
+
 /** The packets of one stream. */
 export class ClockSurvey {
-  private readonly packets: TimedPacket[] = [];
+  private readonly seen: Seen[] = [];
 
   /** The picture behind it may come later. */
-  add(packet: TimedPacket): void {
-    if (packet.pts !== undefined && this.packets.length < mostSamples) this.packets.push(packet);
+  add({ pts, videoPts, next }: TimedPacket): void {
+    if (pts === undefined || !next || this.seen.length >= mostSamples) return;
+    this.seen.push({ pts, next, ...(videoPts === undefined ? {} : { videoPts }) });
   }
 
   /** Null: it has the video's clock, or nothing tells. `pieces`: as for a timeline. */
   result(pieces: readonly ClockPiece[] | null, duration: number | null): OwnClock | null {
-    const samples = this.packets.map(sampleOf).filter((sample) => sample !== null);
+    const samples = this.seen.map(sampleOf).filter((sample) => sample !== null);
     const [first] = samples;
     if (!first) return null;
     const distances = samples.map(distanceOf);
@@ -72,9 +76,9 @@ export class ClockSurvey {
   }
 }
 
-function sampleOf({ pts, videoPts, nextVideoPts }: TimedPacket): Sample | null {
-  if (pts === undefined || nextVideoPts === undefined) return null;
-  const behind = ptsDifference(pts, nextVideoPts);
+function sampleOf({ pts, videoPts, next }: Seen): Sample | null {
+  if (next?.pts == null) return null;
+  const behind = ptsDifference(pts, next.pts);
   const before = videoPts === undefined ? behind : ptsDifference(pts, videoPts);
   // Pictures are not sent in the order in which they are shown.
   return { pts, low: Math.min(before, behind), high: Math.max(before, behind) };

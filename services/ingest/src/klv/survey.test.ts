@@ -43,7 +43,7 @@ function multiplexed({ length, pts, silent = [0, 0] }: Multiplex): TimedPacket[]
       return timed(bytesAt(time), {
         pts: ticks(pts(time)),
         ...(before === undefined ? {} : { videoPts: ticks(hour + before) }),
-        ...(next === undefined ? {} : { nextVideoPts: ticks(hour + next) }),
+        next: { pts: next === undefined ? null : ticks(hour + next) },
       });
     });
 }

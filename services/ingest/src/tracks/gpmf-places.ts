@@ -23,6 +23,8 @@ export interface GpmfPlaces {
 }
 
 const deepest = 8;
+/** Of one payload: cameras write 10 to 18 a second. */
+const mostPlaces = 1_000;
 /** GPSP: a hundred times the dilution of precision; cameras say 9999 without a fix. */
 const noFix = 9999;
 const dayMicroseconds = 86_400e6;
@@ -50,7 +52,7 @@ function walk(bytes: Buffer, depth: number, found: { GPS5?: GpmfPlaces; GPS9?: G
     if (entry.type === '') {
       if (depth < deepest) walk(entry.data, depth + 1, found);
     } else if (entry.key === 'GPS5' || entry.key === 'GPS9') {
-      const places = scaled(entry, stream).map((values) => (entry.key === 'GPS5' ? gps5(values, stream) : gps9(values, stream))); // prettier-ignore
+      const places = scaled(entry, stream).slice(0, mostPlaces).map((values) => (entry.key === 'GPS5' ? gps5(values, stream) : gps9(values, stream))); // prettier-ignore
       // Of several devices the first that has some.
       found[entry.key] ??= { places, start: stream.start };
     } else note(entry, stream);

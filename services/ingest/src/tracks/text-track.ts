@@ -21,14 +21,15 @@ export function textOf({ bytes, format }: Pick<Sample, 'bytes' | 'format'>): str
   return Buffer.from(even).swap16().toString('utf16le');
 }
 
-/** The order of the coordinates is decided by so many blocks. */
-const lookAhead = 200;
+/** The order of the coordinates is decided by so many blocks, and no more characters than these. */
+const lookAhead = { blocks: 200, characters: 128 * 1024 };
 /** Something like a place: a name and a number with decimals. */
 const hint = /\b(?:GPS|lat|latitude|lon|long|longitude)\b[^\n]{0,40}\d\.\d{3}/i;
 
 export class TextTrack implements TrackReader {
   private readonly form = new SrtForm();
   private waiting: { text: string; time: number }[] | null = [];
+  private characters = 0;
   private taken = false;
   private hinted = false;
 
@@ -37,7 +38,9 @@ export class TextTrack implements TrackReader {
     if (!this.waiting) return this.packetsOf(block);
     this.form.look(block.text);
     this.waiting.push(block);
-    return this.waiting.length < lookAhead ? [] : this.end();
+    this.characters += block.text.length;
+    const isEnough = this.waiting.length >= lookAhead.blocks || this.characters >= lookAhead.characters;
+    return isEnough ? this.end() : [];
   }
 
   end(): TrackPacket[] {
