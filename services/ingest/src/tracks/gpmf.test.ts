@@ -1,4 +1,5 @@
 // GoPro's metadata, written here as gopro/gpmf-parser's documentation has it.
+import fc from 'fast-check';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Sample } from '../containers/file.js';
@@ -116,6 +117,21 @@ test('what is cut, or stands too deep in itself, comes to an end', () => {
   for (let depth = 0; depth < 100; depth++) deep = entry('DEVC', '', 4, Math.ceil(deep.length / 4), Buffer.concat([deep, Buffer.alloc((4 - (deep.length % 4)) % 4)])); // prettier-ignore
   assert.is(placesOf(deep), null);
   assert.is(placesOf(Buffer.alloc(100_000)), null);
+});
+
+test('bytes of any kind are survived, and what comes of them is a place on Earth', () => {
+  const whole = device(gps5({ places: [[46.5, 7.5, 600, 3], [46.6, 7.5, 600, 3]] })); // prettier-ignore
+  const flips = fc.array(fc.tuple(fc.nat({ max: whole.length - 1 }), fc.nat({ max: 255 })), { maxLength: 20 });
+  const check = fc.property(flips, (changes) => {
+    const bytes = Buffer.from(whole);
+    for (const [at, value] of changes) bytes[at] = value;
+    const track = new GpmfTrack();
+    for (const { bytes: packet } of [...track.push(sample(bytes, 0)), ...track.end()]) {
+      assert.is(decodePacket(packet).checksum, 'ok');
+      assert.ok(Math.abs(Number(decodePacket(packet).item(13)?.value)) <= 90);
+    }
+  });
+  fc.assert(check, { seed: 601, numRuns: 500 });
 });
 
 test.run();
