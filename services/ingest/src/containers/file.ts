@@ -60,6 +60,8 @@ export class FileReader {
 export interface Sample {
   track: number;
   picture: boolean;
+  /** What the file calls the form of the track: the code of its sample entry, or its codec identifier; empty without one. */
+  format: string;
   bytes: Buffer;
   /** On the container's clock, seconds. */
   time: number;
@@ -69,6 +71,8 @@ export interface Sample {
 export interface Wanted {
   /** Beginnings of pictures, too. */
   pictures: boolean;
+  /** Tracks that are of no use. */
+  without: Set<number>;
 }
 
 /** Of a picture: parameter sets and supplements come before its slices. */

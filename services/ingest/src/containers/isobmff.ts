@@ -17,6 +17,7 @@ export interface Place {
 interface Track {
   id: number;
   picture: boolean;
+  format: string;
   timescale: number;
   /** Ticks of the media at which the presentation begins (edit list, clause 8.6.6). */
   begin: number;
@@ -30,7 +31,12 @@ interface Movie {
 }
 
 const pictureHandler = 'vide';
-const mediaHandlers = ['soun', 'hint', 'tmcd', 'text', 'subt', 'sbtl', 'auxv', 'pict'];
+const mediaHandlers = ['soun', 'hint', 'tmcd', 'auxv', 'pict'];
+
+/** Of the first entry of `stsd` (clause 8.5.2): its code stands behind the count and its own size. */
+function formatOf(bytes: Buffer, stsd: Box | null): string {
+  return stsd && stsd.end - stsd.start >= 16 ? bytes.toString('latin1', stsd.start + 12, stsd.start + 16) : '';
+}
 
 /** A table of full box: count, then rows of so many 32-bit numbers; no more rows than there are bytes. */
 function table(
@@ -94,6 +100,7 @@ function parseTrack(bytes: Buffer, trak: Box, movieScale: number): Track | null 
   return {
     id,
     picture: handler === pictureHandler,
+    format: formatOf(bytes, child(bytes, stbl, 'stsd')),
     timescale,
     begin: editOf(bytes, trak, timescale, movieScale),
     samples,
@@ -119,14 +126,14 @@ function editOf(bytes: Buffer, trak: Box, timescale: number, movieScale: number)
 }
 
 /**
- * Samples of all tracks that are neither sound nor text: track by track, and then fragment by fragment (clause 8.8) where
+ * Samples of all tracks but sound: track by track, and then fragment by fragment (clause 8.8) where
  * there are any. Of pictures the first bytes, as long as they are wanted.
  */
 export async function* isobmffSamples(file: FileReader, wanted: Wanted): AsyncGenerator<Sample> {
   let movie: Movie | null = null;
   const clocks = new Map<number, number>();
   const isWanted = (track: Track | undefined): track is Track =>
-    track !== undefined && (!track.picture || wanted.pictures);
+    track !== undefined && (track.picture ? wanted.pictures : !wanted.without.has(track.id));
   const turns = new Turns();
   const samplesOf = async function* (
     places: Iterable<Place & { track?: number }>,
@@ -135,7 +142,7 @@ export async function* isobmffSamples(file: FileReader, wanted: Wanted): AsyncGe
     for (const place of places) {
       const track = one ?? movie?.tracks.get(place.track ?? -1);
       if (turns.due) await nextTurn();
-      // Of a track whose pictures are not wanted any more.
+      // Of a track that is not wanted any more.
       if (!isWanted(track)) {
         if (one) return;
         continue;
@@ -189,7 +196,7 @@ function readEvent(box: Buffer): Sample | null {
   const timescale = box.readUInt32BE(12);
   if (value < 0 || timescale === 0) return null;
   const time = Number(box.readBigUInt64BE(16)) / timescale;
-  return { track: eventTrack, picture: false, bytes: box.subarray(value + 1), time };
+  return { track: eventTrack, picture: false, format: '', bytes: box.subarray(value + 1), time };
 }
 
 function parseMovie(bytes: Buffer, moov: Box): Movie {
@@ -206,7 +213,7 @@ function parseMovie(bytes: Buffer, moov: Box): Movie {
 
 /** The place is one in the file. */
 async function sampleAt(file: FileReader, track: Track, { at, size, ticks }: Place): Promise<Sample> {
-  const { id, picture, begin, timescale } = track;
+  const { id, picture, format, begin, timescale } = track;
   const bytes = picture ? await file.peek(at, Math.min(size, pictureBytes)) : Buffer.from(await file.read(at, size));
-  return { track: id, picture, bytes, time: (ticks - begin) / timescale };
+  return { track: id, picture, format, bytes, time: (ticks - begin) / timescale };
 }

@@ -12,6 +12,7 @@ const id = {
   trackEntry: 0xae,
   trackNumber: 0xd7,
   trackType: 0x83,
+  codec: 0x86,
   cluster: 0x1f43b675,
   timestamp: 0xe7,
   simpleBlock: 0xa3,
@@ -25,6 +26,7 @@ const masters: readonly number[] = [id.segment, id.info, id.tracks, id.trackEntr
 const pictureType = 1;
 const soundType = 2;
 const longestHead = 12;
+const longestCodec = 64;
 const unknownSize = Infinity;
 
 /** A number of EBML's own form (RFC 8794 section 4); `marked` keeps the bit that says its length, as identifiers do. */
@@ -63,10 +65,10 @@ function laceHead(bytes: Buffer, flags: number): number {
  * frames of a laced block come as one sample: they begin together, and what reads packets needs no borders.
  */
 export async function* matroskaSamples(file: FileReader, wanted: Wanted): AsyncGenerator<Sample> {
-  const tracks = new Map<number, { picture: boolean }>();
+  const tracks = new Map<number, { picture: boolean; format: string }>();
   let scale = 1_000_000;
   let cluster = 0;
-  let entry = { number: 0, type: 0 };
+  let entry = { number: 0, type: 0, format: '' };
   const turns = new Turns();
   for (let at = 0, elements = 0; at < file.size && elements < containerBudget.elements; elements++) {
     if (turns.due) await nextTurn();
@@ -76,7 +78,7 @@ export async function* matroskaSamples(file: FileReader, wanted: Wanted): AsyncG
     if (!name || !size) return;
     const start = at + name.length + size.length;
     if (masters.includes(name.value)) {
-      if (name.value === id.trackEntry) entry = { number: 0, type: 0 };
+      if (name.value === id.trackEntry) entry = { number: 0, type: 0, format: '' };
       at = start;
       continue;
     }
@@ -88,26 +90,36 @@ export async function* matroskaSamples(file: FileReader, wanted: Wanted): AsyncG
       const track = readVint(blockHead, 0, false);
       const known = track && tracks.get(track.value);
       if (known && blockHead.length >= track.length + 3) {
-        const { picture } = known;
+        const { picture, format } = known;
         const time = ((cluster + blockHead.readInt16BE(track.length)) * scale) / 1e9;
         const [from, length] = [start + track.length + 3, size.value - track.length - 3];
         if (picture && wanted.pictures)
-          yield { track: track.value, picture, bytes: await file.peek(from, Math.min(length, pictureBytes)), time };
-        else if (!picture && size.value <= containerBudget.longestSample) {
+          yield {
+            track: track.value,
+            picture,
+            format,
+            bytes: await file.peek(from, Math.min(length, pictureBytes)),
+            time,
+          };
+        else if (!picture && !wanted.without.has(track.value) && size.value <= containerBudget.longestSample) {
           const bytes = Buffer.from(await file.read(from, length));
           const head = laceHead(bytes, blockHead[track.length + 2] ?? 0);
-          yield { track: track.value, picture, bytes: bytes.subarray(head), time };
+          yield { track: track.value, picture, format, bytes: bytes.subarray(head), time };
         }
       }
     } else if (short && name.value === id.timestampScale) scale = readNumber(await file.read(start, size.value));
     else if (short && name.value === id.timestamp) cluster = readNumber(await file.read(start, size.value));
-    else if (short && (name.value === id.trackNumber || name.value === id.trackType)) {
-      const value = readNumber(await file.read(start, size.value));
-      if (name.value === id.trackNumber) entry.number = value;
-      else entry.type = value;
+    else if (
+      (short && (name.value === id.trackNumber || name.value === id.trackType)) ||
+      (name.value === id.codec && size.value <= longestCodec)
+    ) {
+      const bytes = await file.read(start, size.value);
+      if (name.value === id.trackNumber) entry.number = readNumber(bytes);
+      else if (name.value === id.trackType) entry.type = readNumber(bytes);
+      else entry.format = bytes.toString('latin1');
       const known = tracks.has(entry.number) || tracks.size < containerBudget.tracks;
       if (known && entry.number > 0 && entry.type > 0 && entry.type !== soundType)
-        tracks.set(entry.number, { picture: entry.type === pictureType });
+        tracks.set(entry.number, { picture: entry.type === pictureType, format: entry.format });
     }
     at = end;
   }

@@ -2,11 +2,13 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { crc32 } from '../mpegts/psi.js';
+import { TransportWriter } from '../sample/transport.js';
 import { ptsDifference } from '../mpegts/pes.js';
 import { runningSum } from './checksum.js';
 import { encodePacket } from './encode.js';
 import { KlvPacket } from './packet.js';
 import { KlvReader, type TimedPacket } from './read.js';
+import type { ClockPiece } from './pieces.js';
 import { Timeline } from './time.js';
 
 const klvPid = 0x120;
@@ -18,63 +20,7 @@ const packetOf = (index: number): Buffer =>
     [13, index / 100],
   ]);
 
-/** A transport stream under construction. */
-class Stream {
-  readonly packets: Buffer[] = [];
-  private readonly counters = new Map<number, number>();
-
-  write(pid: number, unit: Buffer, psi = false): this {
-    let rest = psi ? Buffer.concat([Buffer.from([0]), unit]) : unit;
-    for (let first = true; first || rest.length > 0; first = false) {
-      const part = rest.subarray(0, 184);
-      rest = rest.subarray(184);
-      const packet = Buffer.alloc(188, 0xff);
-      const counter = this.counters.get(pid) ?? 0;
-      this.counters.set(pid, (counter + 1) & 15);
-      packet[0] = 0x47;
-      packet.writeUInt16BE((first ? 0x4000 : 0) | pid, 1);
-      const stuffing = psi ? 0 : 184 - part.length;
-      packet[3] = (stuffing > 0 ? 0x30 : 0x10) | counter;
-      if (stuffing > 0) packet[4] = stuffing - 1;
-      if (stuffing > 1) packet[5] = 0;
-      part.copy(packet, 4 + stuffing);
-      this.packets.push(packet);
-    }
-    return this;
-  }
-
-  tables(streams: [type: number, pid: number, descriptors?: Buffer][], version = 0): this {
-    const section = (head: number[], body: Buffer): Buffer => {
-      const bytes = Buffer.concat([Buffer.from(head), body, Buffer.alloc(4)]);
-      bytes.writeUInt16BE(0xb000 | (bytes.length - 3), 1);
-      bytes.writeUInt32BE(crc32(bytes.subarray(0, -4)), bytes.length - 4);
-      return bytes;
-    };
-    const flags = 0xc1 | (version << 1);
-    this.write(0, section([0, 0, 0, 0, 1, flags, 0, 0], Buffer.from([0, 1, 0xe0 | 0x10, 0x00])), true);
-    const entries = streams.map(([type, pid, descriptors = Buffer.alloc(0)]) =>
-      Buffer.concat([Buffer.from([type, 0xe0 | (pid >> 8), pid & 255, 0xf0, descriptors.length]), descriptors]),
-    );
-    return this.write(0x1000, section([2, 0, 0, 0, 1, flags, 0, 0, 0xe1, 0, 0xf0, 0], Buffer.concat(entries)), true);
-  }
-
-  pes(pid: number, id: number, pts: number | null, payload: Buffer): this {
-    const stamp = Buffer.alloc(pts === null ? 0 : 5);
-    if (pts !== null) {
-      stamp[0] = 0x21 | ((Math.floor(pts / 2 ** 30) & 7) << 1);
-      stamp.writeUInt16BE((Math.floor(pts / 2 ** 15) & 0x7fff) * 2 + 1, 1);
-      stamp.writeUInt16BE((pts % 2 ** 15) * 2 + 1, 3);
-    }
-    const head = Buffer.from([0, 0, 1, id, 0, 0, 0x84, pts === null ? 0 : 0x80, stamp.length]);
-    head.writeUInt16BE(3 + stamp.length + payload.length, 4);
-    return this.write(pid, Buffer.concat([head, stamp, payload]));
-  }
-
-  bytes(stride = 188): Buffer {
-    const extra = Buffer.alloc(stride - 188, 0x11);
-    return Buffer.concat(this.packets.flatMap((packet) => (stride === 192 ? [extra, packet] : [packet, extra])));
-  }
-}
+const timelineOf = (...pieces: ClockPiece[]): Timeline => new Timeline({ pieces, duration: null, own: new Map() });
 
 const klva = Buffer.from([5, 4, 0x4b, 0x4c, 0x56, 0x41]);
 let sequence = 0;
@@ -95,8 +41,8 @@ function read(bytes: Buffer, chunk = bytes.length): { packets: TimedPacket[]; re
 const numbers = (packets: readonly TimedPacket[]): unknown[] =>
   packets.map((packet) => [packet.packet.checksum, (packet.packet.timestamp as number) - 1_700_000_000_000_000]);
 const expect = (count: number): unknown[] => Array.from({ length: count }, (_, index) => ['ok', index]);
-const sync = (count = 6): Stream => {
-  const stream = new Stream().tables([
+const sync = (count = 6): TransportWriter => {
+  const stream = new TransportWriter().tables([
     [0x1b, videoPid],
     [0x15, klvPid, klva],
   ]);
@@ -119,7 +65,7 @@ test('synchronous KLV, in packets of 188, 192 and 204 bytes, in chunks of any si
 });
 
 test('asynchronous KLV has the time of the video before it', () => {
-  const stream = new Stream().tables([
+  const stream = new TransportWriter().tables([
     [0x1b, videoPid],
     [0x06, klvPid, klva],
   ]);
@@ -129,7 +75,7 @@ test('asynchronous KLV has the time of the video before it', () => {
   }
   const { packets } = read(stream.bytes());
   assert.equal(numbers(packets), expect(4));
-  const timeline = new Timeline([{ mediaTime: 0, pts90k: 180_000 }]);
+  const timeline = timelineOf({ mediaTime: 0, pts90k: 180_000 });
   assert.equal(
     packets.map((packet) => timeline.timeOf(packet)),
     [0, 1, 2, 3].map((index) => ({ time: index / 30, timeRule: 'video' })),
@@ -137,8 +83,8 @@ test('asynchronous KLV has the time of the video before it', () => {
 });
 
 test('what the stream type promises does not matter', () => {
-  const bare = new Stream().tables([[0x15, klvPid, klva]]);
-  const cells = new Stream().tables([[0x06, klvPid]]);
+  const bare = new TransportWriter().tables([[0x15, klvPid, klva]]);
+  const cells = new TransportWriter().tables([[0x06, klvPid]]);
   for (let index = 0; index < 3; index++) {
     bare.pes(klvPid, 0xfc, index * 3000, packetOf(index));
     cells.pes(klvPid, 0xbd, index * 3000, cell(packetOf(index)));
@@ -154,17 +100,17 @@ test('a type of the maker’s own counts with the identifier KLVA, and not witho
     [metadata, 1],
     [Buffer.from('0504485445560a04', 'hex'), 0],
   ] as const) {
-    const stream = new Stream().tables([[0x1b, videoPid], [0x91, klvPid, descriptors]]).pes(klvPid, 0xbd, null, packetOf(0)); // prettier-ignore
+    const stream = new TransportWriter().tables([[0x1b, videoPid], [0x91, klvPid, descriptors]]).pes(klvPid, 0xbd, null, packetOf(0)); // prettier-ignore
     assert.is(read(stream.bytes()).packets.length, found);
   }
 });
 
 test('several cells in a PES, and packets in fragments over cells and PES', () => {
-  const several = new Stream()
+  const several = new TransportWriter()
     .tables([[0x15, klvPid]])
     .pes(klvPid, 0xfc, 0, Buffer.concat([0, 1, 2].map((index) => cell(packetOf(index)))));
   assert.equal(numbers(read(several.bytes()).packets), expect(3));
-  const fragments = new Stream().tables([[0x15, klvPid]]);
+  const fragments = new TransportWriter().tables([[0x15, klvPid]]);
   for (let index = 0; index < 3; index++) {
     const whole = packetOf(index);
     fragments.pes(
@@ -182,7 +128,7 @@ test('several cells in a PES, and packets in fragments over cells and PES', () =
     [0, 3000, 6000],
     'a packet has the time at which it begins',
   );
-  const split = new Stream().tables([[0x06, klvPid, klva]]);
+  const split = new TransportWriter().tables([[0x06, klvPid, klva]]);
   for (let index = 0; index < 3; index++) {
     split.pes(klvPid, 0xbd, null, packetOf(index).subarray(0, 25));
     split.pes(klvPid, 0xbd, null, packetOf(index).subarray(25));
@@ -191,7 +137,7 @@ test('several cells in a PES, and packets in fragments over cells and PES', () =
 });
 
 test('cells that are longer than their PES go on in the next ones', () => {
-  const stream = new Stream().tables([[0x15, klvPid]]);
+  const stream = new TransportWriter().tables([[0x15, klvPid]]);
   const whole = Buffer.concat([cell(packetOf(0)), cell(packetOf(1)), cell(packetOf(2)), cell(packetOf(3))]);
   const first = cell(packetOf(0)).length;
   // In the header of none, but in the middle of packets, twice in that of the third.
@@ -203,7 +149,7 @@ test('cells that are longer than their PES go on in the next ones', () => {
   // A length that lies does not make the next cell a part of it.
   const lying = cell(packetOf(0));
   lying.writeUInt16BE(lying.readUInt16BE(3) + 9, 3);
-  const after = new Stream()
+  const after = new TransportWriter()
     .tables([[0x15, klvPid]])
     .pes(klvPid, 0xfc, 0, lying)
     .pes(klvPid, 0xfc, 1, cell(packetOf(1)));
@@ -211,12 +157,12 @@ test('cells that are longer than their PES go on in the next ones', () => {
 });
 
 test('a PID that becomes something else, and a map for later', () => {
-  const stream = new Stream().tables([[0x1b, videoPid], [0x15, klvPid]]); // prettier-ignore
+  const stream = new TransportWriter().tables([[0x1b, videoPid], [0x15, klvPid]]); // prettier-ignore
   stream.pes(videoPid, 0xe0, 3000, Buffer.alloc(300)).pes(klvPid, 0xfc, 3000, cell(packetOf(0)));
   // The two change places.
   stream.tables([[0x06, videoPid, klva], [0x1b, klvPid]], 1); // prettier-ignore
   stream.pes(klvPid, 0xe0, 6000, Buffer.alloc(300)).pes(videoPid, 0xbd, null, packetOf(1));
-  const later = new Stream().tables([[0x15, 0x125]]).packets.map((packet) => {
+  const later = new TransportWriter().tables([[0x15, 0x125]]).packets.map((packet) => {
     // current_next_indicator off, and the CRC made anew.
     const size = 3 + (packet.readUInt16BE(6) & 0xfff);
     packet[10] = (packet[10] ?? 0) & 0xfe;
@@ -240,7 +186,7 @@ test('packets that are sent twice are read once, also those that begin a PES', (
 });
 
 test('a lost PES does not join the pieces before and behind it', () => {
-  const stream = new Stream().tables([[0x06, klvPid, klva]]);
+  const stream = new TransportWriter().tables([[0x06, klvPid, klva]]);
   const [first, second] = [packetOf(0), packetOf(1)];
   // Without what is lost, the first piece and the last are just long enough for a packet.
   for (const piece of [
@@ -260,7 +206,7 @@ test('a lost PES does not join the pieces before and behind it', () => {
 });
 
 test('a map that comes late and changes, and two KLV PIDs', () => {
-  const stream = new Stream().tables([[0x1b, videoPid]]);
+  const stream = new TransportWriter().tables([[0x1b, videoPid]]);
   stream.pes(videoPid, 0xe0, 0, Buffer.alloc(500));
   stream.tables(
     [
@@ -284,7 +230,7 @@ test('junk before and inside, and lost packets, cost only what they hit', () => 
   assert.ok(found.packets.length >= 7);
   assert.ok(found.packets.every((packet) => packet.packet.checksum === 'ok'));
   assert.is(found.reader.report.transport?.junkBytes, 2 * junk.length);
-  const lossy = new Stream().tables([[0x15, klvPid]]);
+  const lossy = new TransportWriter().tables([[0x15, klvPid]]);
   for (let index = 0; index < 6; index++)
     lossy.pes(
       klvPid,
@@ -300,9 +246,9 @@ test('junk before and inside, and lost packets, cost only what they hit', () => 
 });
 
 test('what FFmpeg takes away and leaves behind is undone', () => {
-  const cut = new Stream().tables([[0x06, klvPid, klva]]);
-  const left = new Stream().tables([[0x06, klvPid, klva]]);
-  const broken = new Stream().tables([[0x06, klvPid, klva]]);
+  const cut = new TransportWriter().tables([[0x06, klvPid, klva]]);
+  const left = new TransportWriter().tables([[0x06, klvPid, klva]]);
+  const broken = new TransportWriter().tables([[0x06, klvPid, klva]]);
   for (let index = 0; index < 3; index++) {
     const whole = packetOf(index);
     cut.pes(klvPid, 0xbd, index * 3000, whole.subarray(5));
@@ -335,7 +281,7 @@ test('time codes that look like sync bytes are not taken for packets', () => {
 });
 
 test('private data that is no KLV gives no packets', () => {
-  const stream = new Stream().tables([[0x06, klvPid]]);
+  const stream = new TransportWriter().tables([[0x06, klvPid]]);
   for (let index = 0; index < 5; index++) stream.pes(klvPid, 0xbd, index, Buffer.from(`subtitle ${index} `.repeat(40)));
   const { packets, reader } = read(stream.bytes());
   assert.is(packets.length, 0);
@@ -345,7 +291,7 @@ test('private data that is no KLV gives no packets', () => {
 test('timestamps wrap', () => {
   assert.is(ptsDifference(10, 2 ** 33 - 20), 30);
   assert.is(ptsDifference(2 ** 33 - 20, 10), -30);
-  const timeline = new Timeline([{ mediaTime: 0, pts90k: 2 ** 33 - 90_000 }]);
+  const timeline = timelineOf({ mediaTime: 0, pts90k: 2 ** 33 - 90_000 });
   assert.equal(
     timeline.timeOf({ packet: new KlvPacket('', Buffer.alloc(0)), bytes: Buffer.alloc(0), i: 0, pts: 90_000 }),
     {
@@ -356,10 +302,7 @@ test('timestamps wrap', () => {
 });
 
 test('after a jump of the clock, packets go with the picture', () => {
-  const timeline = new Timeline([
-    { mediaTime: 0, pts90k: 900_000 },
-    { mediaTime: 10, pts90k: 90_000_000 },
-  ]);
+  const timeline = timelineOf({ mediaTime: 0, pts90k: 900_000 }, { mediaTime: 10, pts90k: 90_000_000 });
   const at = (pts: number): number | null =>
     timeline.timeOf({ packet: new KlvPacket('', Buffer.alloc(0)), bytes: Buffer.alloc(0), i: 0, pts }).time;
   assert.equal([at(900_000), at(990_000), at(90_000_000), at(90_090_000)], [0, 1, 10, 11]);

@@ -41,9 +41,10 @@ const cell = (value: unknown): string => {
 
 const line = (cells: readonly unknown[]): string => `${cells.map(cell).join(',')}\r\n`;
 
-export const csvHeader = line(['Media Time', 'UTC', ...columns.map(([name]) => name), ...placeColumns]);
+export const csvHeader = line(['Media Time', 'UTC', ...columns.map(([name]) => name), ...placeColumns, 'Source']);
 
-export const csvLine = (time: number, utc: string | undefined, state: State, places: Places): string =>
+/** `source`: the stream, track or file that told. */
+export const csvLine = (time: number, utc: string | undefined, state: State, places: Places, source = ''): string =>
   line([
     Math.round(time * 1000) / 1000,
     utc,
@@ -52,4 +53,5 @@ export const csvLine = (time: number, utc: string | undefined, state: State, pla
     places.frameCenter?.[0],
     places.frameCenter?.[2],
     ...[0, 1, 2, 3].flatMap((point) => [places.corners?.[point]?.[1], places.corners?.[point]?.[0]]),
+    source,
   ]);

@@ -69,7 +69,7 @@ test('each packet has its UTC from the first leap seconds on', () => {
 test('checksums, damage, lengths off the standard, and what nobody knows', () => {
   const bad = timed(0, [[2, stamp], [5, 90]], (bytes) => (bytes[bytes.length - 6] = (bytes[bytes.length - 6] ?? 0) ^ 1)); // prettier-ignore
   const found = reportOf(bad, at(1, [22, Buffer.from('000001c9', 'hex')], [6, Buffer.from('8000', 'hex')], [200, Buffer.from([1])], [65, 17])); // prettier-ignore
-  assert.equal(found.checksums, { ok: 1, bad: 1, missing: 0 });
+  assert.equal(found.checksums, { ok: 1, valueOnly: 0, bad: 1, missing: 0 });
   assert.is(found.items['22']?.unusualLength, 1);
   assert.is(found.items['6']?.noValue, 1);
   assert.equal(found.unknownItems, { '200': 1 });

@@ -2,16 +2,20 @@
 // the flight.
 import type { Extent } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { nearest } from './antimeridian.js';
+import type { ChecksumState } from './checksum.js';
 import { needs, type CornersRule, type Places } from './geometry.js';
 import type { Item } from './item.js';
 import { aboutSensor, kinds } from './labels.js';
 import { NameCounts } from './name-counts.js';
-import type { ChecksumState, KlvPacket } from './packet.js';
+import type { KlvPacket } from './packet.js';
 import { convertedFrom, speakerOf, type ReadReport, type TimedPacket } from './read.js';
 import type { Repair } from './repair.js';
 import type { VideoTimes } from './st0604.js';
 import { classifications } from './st0102-table.js';
 import { tagOf } from './state.js';
+import { clockRate } from './pieces.js';
+import { nothingFound, type Findings } from './survey.js';
+import type { OwnClock } from './survey-clocks.js';
 import type { MediaTime, TimeRule } from './time.js';
 import { UtcClock } from './time.js';
 
@@ -29,13 +33,24 @@ export interface Health {
   /** Packets that were mended before they were read, by what was undone. */
   repaired: Partial<Record<Repair, number>>;
   checksums: Record<ChecksumState, number>;
-  /** Packets with something in them that could not be read. */
+  /** Of those that are bad: packets of streams in which all are, by their sender's design; they are believed. */
+  badByDesign: number;
+  /** Packets that transmission has damaged: nothing of them is shown. Those whose end never came are counted, too. */
   damaged: number;
+  /** Packets with something in them that could not be read. */
+  unreadable: number;
   /** Item 65: the version of ST 0601 by which the packets were written. */
   versions: Record<string, number>;
   time: {
     /** How packets were put on the media timeline. */
     rules: Partial<Record<TimeRule, number>>;
+    /** Packets before the video begins and after it has ended. */
+    outside: { before: number; after: number };
+    /**
+     * Streams whose clock is not the video's, or seems not to be: how their packets were placed, what their PTS are ahead of the
+     * video's, and how much earlier and later than it is shown the telemetry may be, all in seconds.
+     */
+    clocks: { pid: number; rule: OwnClock['rule']; ahead: number; early: number; late: number }[];
     /** As sent, and in UTC where items 136 and 137 allow it. */
     first: string | null;
     last: string | null;
@@ -183,7 +198,7 @@ export class HealthReport {
   /** Microseconds since 1970, as sent. */
   first: number | null = null;
   last: number | null = null;
-  private readonly checksums: Record<ChecksumState, number> = { ok: 0, bad: 0, missing: 0 };
+  private readonly checksums: Record<ChecksumState, number> = { ok: 0, valueOnly: 0, bad: 0, missing: 0 };
   private readonly timeRules: Partial<Record<TimeRule, number>> = {};
   private readonly perPid = new Map<number, number>();
   private readonly versions = new NameCounts();
@@ -196,9 +211,18 @@ export class HealthReport {
   private readonly told = new Set<number>();
   private packetsWithout = 0;
   private unreadable = 0;
+  private damaged = 0;
+  private badByDesign = 0;
+  private readonly outside = { before: 0, after: 0 };
   private duplicates = 0;
   private outOfOrder = 0;
   readonly utc = new UtcClock();
+
+  /** `duration`: of the video, seconds; null when it is not known. */
+  constructor(
+    private readonly duration: number | null = null,
+    private readonly findings: Findings = nothingFound,
+  ) {}
 
   /** `security`: what holds of ST 0102 at the packet's time. */
   add(timed: TimedPacket, { time, timeRule }: MediaTime, places: Places, security: readonly Item[]): void {
@@ -212,6 +236,10 @@ export class HealthReport {
     if (packet.checksum) this.checksums[packet.checksum]++;
     this.timeRules[timeRule] = (this.timeRules[timeRule] ?? 0) + 1;
     if (packet.error !== undefined) this.unreadable++;
+    if (packet.damaged) this.damaged++;
+    if (packet.believed) this.badByDesign++;
+    if (time !== null && time < 0) this.outside.before++;
+    if (time !== null && time > (this.duration ?? Infinity)) this.outside.after++;
     if (pid !== undefined) this.perPid.set(pid, (this.perPid.get(pid) ?? 0) + 1);
     this.count(packet);
     // What is damaged may tell wrong times and places; one flipped bit would stretch the extent over the world.
@@ -275,7 +303,7 @@ export class HealthReport {
     if (clock.stamp === timestamp) this.duplicates++;
     else if (clock.stamp !== null && timestamp < clock.stamp) this.outOfOrder++;
     clock.stamp = timestamp;
-    if (time !== null && (rule === 'pts' || rule === 'video')) clock.drift.add(timestamp, time);
+    if (time !== null && (rule === 'pts' || rule === 'moved' || rule === 'video')) clock.drift.add(timestamp, time);
   }
 
   private get gaps(): Pick<Health['time'], 'gaps' | 'usualInterval'> {
@@ -323,10 +351,14 @@ export class HealthReport {
       converted: this.converted,
       repaired: this.repaired,
       checksums: this.checksums,
-      damaged: this.unreadable,
+      badByDesign: this.badByDesign,
+      damaged: this.damaged + truncated,
+      unreadable: this.unreadable,
       versions: this.versions.record,
       time: {
         rules: this.timeRules,
+        outside: this.outside,
+        clocks: [...this.findings.clocks].map(([pid, { rule, offset, early, late }]) => ({ pid, rule, ahead: offset / clockRate, early, late })), // prettier-ignore
         first: iso(this.first),
         last: iso(this.last),
         firstUtc: utc(this.first),

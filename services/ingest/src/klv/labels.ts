@@ -1,4 +1,5 @@
 // Universal labels of the packets that are told apart (SMPTE ST 336; MISB registry).
+import type { ChecksumRule } from './checksum.js';
 import { eg0104Table } from './eg0104.js';
 import { registrationTable } from './image-tables.js';
 import { securityTable, securityUniversalTable } from './st0102-table.js';
@@ -19,7 +20,7 @@ export interface PacketKind {
   /** Of a universal set. */
   universal: UniversalTable | null;
   /** What its item 1 is: the running 16-bit sum, or CRC-32; null when it has none. */
-  sum: 'running' | 'crc' | null;
+  sum: ChecksumRule | null;
   /** Whether item 2 is the microseconds at which it holds. */
   timed: boolean;
 }

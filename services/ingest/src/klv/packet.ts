@@ -1,15 +1,12 @@
 // One KLV packet, from its bytes to named values.
 import { readLength } from './ber.js';
-import { runningSum } from './checksum.js';
-import { crc32 } from '../mpegts/psi.js';
+import { checksumOf, endsOnChecksum, type ChecksumState } from './checksum.js';
 import type { Item } from './item.js';
 import { labelBytes } from './label.js';
 import { kindOf, kinds, unknownKind, type PacketKind } from './labels.js';
 import { readItems, type ReadSet } from './set.js';
 import { isOfVersion } from './st0601-table.js';
 import { readUniversal } from './universal.js';
-
-export type ChecksumState = 'ok' | 'bad' | 'missing';
 
 export class KlvPacket {
   /** Only for sets that carry one. */
@@ -19,6 +16,8 @@ export class KlvPacket {
   /** What could not be read of it. */
   error: string | undefined = undefined;
   items: readonly Item[] = [];
+  /** Its checksum is wrong as those of its whole stream are: that is how its sender writes (see survey-sums.ts). */
+  believed = false;
   /** Bytes of the value from here on are not understood: all of an unknown set, what follows the last readable item. */
   unread: number;
 
@@ -51,7 +50,8 @@ export class KlvPacket {
 
   /** Nothing in it can be relied on: its checksum is wrong, or it ends unreadably and no checksum vouches for the rest. */
   get damaged(): boolean {
-    return this.checksum === 'bad' || (this.error !== undefined && this.checksum !== 'ok');
+    if (this.error !== undefined) return this.checksum !== 'ok' && this.checksum !== 'valueOnly';
+    return this.checksum === 'bad' && !this.believed;
   }
 
   /** The last of several counts. */
@@ -61,7 +61,7 @@ export class KlvPacket {
 
   toJSON(): object {
     const { kind, key, bytes, items, checksum, timestamp, utc, error, hex } = this;
-    return { kind, key, bytes, items, checksum, timestamp_us: timestamp, utc, error, hex };
+    return { kind, key, bytes, items, checksum, believed: this.believed || undefined, timestamp_us: timestamp, utc, error, hex }; // prettier-ignore
   }
 }
 
@@ -76,17 +76,6 @@ export function utcOf(timestamp: number | string): string | undefined {
   return rest === 0n ? `${seconds}Z` : `${seconds}.${rest.toString().padStart(6, '0')}Z`;
 }
 
-/** Item 1 at the very end, over all that comes before its value. */
-function checksumOf(bytes: Buffer, items: readonly Item[], sum: NonNullable<PacketKind['sum']>): ChecksumState {
-  const last = items.at(-1);
-  const size = sum === 'crc' ? 4 : 2;
-  const { length } = bytes;
-  if (last?.tag !== 1 || last.length !== size) return items.some((item) => item.tag === 1) ? 'bad' : 'missing';
-  const told = bytes.readUIntBE(length - size, size);
-  const is = sum === 'crc' ? crc32(bytes.subarray(0, length - 4)) : runningSum(bytes, 0, length - 2);
-  return told === is ? 'ok' : 'bad';
-}
-
 /**
  * Some vendors write tags of 128 and more in one byte, which breaks BER-OID. Such a reading is believed only when it
  * comes out exactly on item 1 with the right sum.
@@ -94,7 +83,9 @@ function checksumOf(bytes: Buffer, items: readonly Item[], sum: NonNullable<Pack
 function vendorReading(bytes: Buffer, from: number, kind: PacketKind): ReadSet | null {
   if (kind.sum === null) return null;
   const vendor = readItems(bytes, from, bytes.length, kind.table, 0, true);
-  return vendor.whole && checksumOf(bytes, vendor.items, kind.sum) === 'ok' ? vendor : null;
+  const { sum } = kind;
+  if (!vendor.whole || !endsOnChecksum(vendor.items, sum)) return null;
+  return checksumOf(bytes, from, vendor, sum) === 'ok' ? vendor : null;
 }
 
 /** Item 65 says by which version the sender writes; what that does not know is the sender's own and means something else. */
@@ -131,8 +122,8 @@ export function decodePacket(bytes: Buffer): KlvPacket {
   let read = universal
     ? readUniversal(bytes, length.next, universal)
     : readItems(bytes, length.next, bytes.length, table, 0);
-  let checksum = sum ? checksumOf(bytes, read.items, sum) : undefined;
-  if (!read.whole || (sum && checksum !== 'ok')) {
+  let checksum = sum ? checksumOf(bytes, length.next, read, sum) : undefined;
+  if (!read.whole || (sum && (checksum !== 'ok' || !endsOnChecksum(read.items, sum)))) {
     const vendor = vendorReading(bytes, length.next, kind);
     if (vendor) [read, checksum] = [vendor, 'ok'];
   }

@@ -4,6 +4,7 @@ import { SortieError } from '@sortie/common/errors';
 import { sniff, sniffBytes } from '../media/sniff.js';
 import { convertedFrom, type TimedPacket } from './read.js';
 import { containerOf, TelemetrySource, type Container } from './source.js';
+import { survey, surveyBytes } from './survey.js';
 import { Telemetry } from './telemetry.js';
 
 /** Throws NOT_A_VIDEO for a file in which no telemetry can be. */
@@ -51,8 +52,10 @@ export async function klvTrack(path: string): Promise<string> {
 }
 
 async function telemetryOf(path: string): Promise<{ telemetry: Telemetry; source: TelemetrySource }> {
-  const source = new TelemetrySource(path, await klvContainerOf(path));
-  const telemetry = new Telemetry(null);
+  const container = await klvContainerOf(path);
+  const findings = await survey(new TelemetrySource(path, container).packets(surveyBytes), null, null);
+  const source = new TelemetrySource(path, container);
+  const telemetry = new Telemetry(null, null, findings);
   for await (const packet of source.packets()) telemetry.add(packet);
   return { telemetry, source };
 }

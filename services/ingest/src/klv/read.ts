@@ -2,13 +2,17 @@
 import { createReadStream } from 'node:fs';
 import { hevcStream, TransportReader, type KlvStream, type TransportReport } from '../mpegts/reader.js';
 import { CarriageReader, type FramedPacket } from './carriage.js';
-import { Framer } from './framing.js';
 import { decodePacket, type KlvPacket } from './packet.js';
+import { RawFramer } from './raw.js';
 import type { Repair } from './repair.js';
 import { VideoClock, type VideoTimes } from './st0604.js';
 import type { TimeRule } from './time.js';
 
 export type KlvContainer = 'mpegts' | 'klv';
+
+export interface NextPicture {
+  pts: number | null;
+}
 
 export interface TimedPacket {
   packet: KlvPacket;
@@ -21,6 +25,8 @@ export interface TimedPacket {
   pts?: number;
   /** PTS of the video before it in the multiplex; absent when there is none. */
   videoPts?: number;
+  /** Of a transport stream: what is told of the video behind it in the multiplex as soon as that comes. */
+  next?: NextPicture;
   /** Seconds from the video's beginning, where the source counts so. */
   mediaTime?: number;
   /** By which rule that is known; absent where the source itself counts from there. */
@@ -29,6 +35,10 @@ export interface TimedPacket {
   repaired?: Repair;
   /** Of what kind of file beside the video; all but `klv` were converted. */
   sidecar?: string;
+  /** Which of the files beside the video, from 0. */
+  file?: number;
+  /** Of what form it was in the video, where that was no KLV. */
+  form?: string;
 }
 
 export interface ReadReport {
@@ -40,55 +50,77 @@ export interface ReadReport {
   videoTimes: VideoTimes | null;
 }
 
-/** Whose word it is: a stream's, and there a kind of set's. */
-export const speakerOf = ({ packet, pid, sidecar }: TimedPacket): string => `${pid ?? sidecar ?? ''} ${packet.kind}`;
+/** Where it came from: a stream or a track of the video, or a file beside it. */
+export const sourceKey = ({ pid, sidecar, file }: TimedPacket): string => `${pid ?? sidecar ?? ''}/${file ?? ''}`;
+
+/** Whose word it is: a source's, and there a kind of set's. */
+export const speakerOf = (timed: TimedPacket): string => `${sourceKey(timed)} ${timed.packet.kind}`;
 
 /** What it was made from, where it did not come as a packet. */
-export const convertedFrom = ({ sidecar }: TimedPacket): string | undefined =>
-  sidecar === 'klv' ? undefined : sidecar;
+export const convertedFrom = ({ sidecar, form }: TimedPacket): string | undefined =>
+  form ?? (sidecar === 'klv' ? undefined : sidecar);
+
+/** So many packets at most wait for the picture behind them. */
+const mostWaiting = 64;
+
+/** Telemetry of programs that were not asked for. */
+export interface LeftOut {
+  program: number;
+  packets: number;
+}
 
 /** Gives packets as bytes come in. */
 export class KlvReader {
+  /** By the numbers of their programs. */
+  readonly leftOut = new Map<number, LeftOut>();
   private readonly carriages = new Map<number, CarriageReader>();
   private readonly ready: TimedPacket[] = [];
-  private readonly raw: Framer | null;
+  private readonly raw: RawFramer | null;
   private readonly transport: TransportReader | null;
+  private readonly waiting: { next: NextPicture; program: number }[] = [];
   private count = 0;
 
-  constructor(container: KlvContainer) {
-    this.raw = container === 'klv' ? new Framer() : null;
+  /** `program`: the number of the one whose telemetry is asked for in a transport stream; null: that of all. */
+  constructor(container: KlvContainer, program: number | null = null) {
+    this.raw = container === 'klv' ? new RawFramer() : null;
     this.transport =
       container === 'klv'
         ? null
         : new TransportReader(
-            ({ stream: { pid }, header: { pts }, payload, videoPts, broken }) => {
+            ({ stream, header: { pts }, payload, videoPts, broken }) => {
+              const { pid } = stream;
               let carriage = this.carriages.get(pid);
               if (!carriage) this.carriages.set(pid, (carriage = new CarriageReader()));
-              for (const packet of carriage.push({ payload, pts, videoPts, broken })) this.add(packet, pid);
+              for (const packet of carriage.push({ payload, pts, videoPts, broken })) this.add(packet, stream);
             },
-            (pid) => {
-              for (const packet of this.carriages.get(pid)?.lose() ?? []) this.add(packet, pid);
+            (stream) => {
+              for (const packet of this.carriages.get(stream.pid)?.lose() ?? []) this.add(packet, stream);
             },
             (head, streamType) => this.videoClock.look(head, streamType === hevcStream),
+            (pts, program) => this.picture(pts, program),
+            program,
           );
   }
 
   push(bytes: Buffer): TimedPacket[] {
     this.transport?.push(bytes);
-    for (const packet of this.raw?.push(bytes) ?? []) this.add({ bytes: packet, pts: null, videoPts: null }, null);
+    for (const packet of this.raw?.push(bytes) ?? []) this.add(packet, null);
     return this.ready.splice(0);
   }
 
   end(): TimedPacket[] {
     this.transport?.end();
-    for (const [pid, carriage] of this.carriages) for (const packet of carriage.lose()) this.add(packet, pid);
-    for (const packet of this.raw?.flush() ?? []) this.add({ bytes: packet, pts: null, videoPts: null }, null);
+    for (const stream of this.transport?.report.streams ?? [])
+      for (const packet of this.carriages.get(stream.pid)?.lose() ?? []) this.add(packet, stream);
+    for (const packet of this.raw?.flush() ?? []) this.add(packet, null);
     return this.ready.splice(0);
   }
 
   /** Streams that were declared to carry KLV, or were found to. */
   get streams(): KlvStream[] {
-    return (this.transport?.report.streams ?? []).filter((stream) => stream.declared || this.found.has(stream.pid));
+    return (this.transport?.report.streams ?? []).filter(
+      (stream) => !stream.foreign && (stream.declared || this.found.has(stream.pid)),
+    );
   }
 
   get report(): ReadReport {
@@ -107,24 +139,41 @@ export class KlvReader {
   private readonly found = new Set<number>();
   private readonly videoClock = new VideoClock();
 
-  private add({ bytes, pts, videoPts, repaired }: FramedPacket, pid: number | null): void {
+  private add({ bytes, pts, videoPts, repaired }: FramedPacket, stream: KlvStream | null): void {
     const packet: TimedPacket = { packet: decodePacket(bytes), bytes, i: this.count };
     if (repaired) packet.repaired = repaired;
     // Private data of any kind may hold the four bytes of a label by accident; an unknown set proves nothing.
-    const proves = packet.packet.kind !== 'unknown' || (pid !== null && this.isDeclared(pid)) || pid === null;
+    const proves = packet.packet.kind !== 'unknown' || stream === null || stream.declared;
     if (!proves) return;
+    if (stream?.foreign === true) {
+      this.leaveOut(stream.program);
+      return;
+    }
     this.count++;
-    if (pid !== null) {
-      this.found.add(pid);
-      packet.pid = pid;
+    if (stream) {
+      this.found.add(stream.pid);
+      packet.pid = stream.pid;
       if (pts !== null) packet.pts = pts;
       if (videoPts !== null) packet.videoPts = videoPts;
+      if (this.waiting.length < mostWaiting) {
+        packet.next = { pts: null };
+        this.waiting.push({ next: packet.next, program: stream.program });
+      }
     }
     this.ready.push(packet);
   }
 
-  private isDeclared(pid: number): boolean {
-    return this.transport?.report.streams.some((stream) => stream.pid === pid && stream.declared) ?? false;
+  private leaveOut(program: number): void {
+    const left = this.leftOut.get(program) ?? { program, packets: 0 };
+    left.packets++;
+    this.leftOut.set(program, left);
+  }
+
+  private picture(pts: number, program: number): void {
+    if (this.waiting.length === 0) return;
+    for (const { next, program: of } of this.waiting) if (of === program) next.pts = pts;
+    const left = this.waiting.filter((one) => one.program !== program);
+    this.waiting.splice(0, this.waiting.length, ...left);
   }
 }
 

@@ -3,8 +3,8 @@
 // inside of the packet (measured with 5.1; PyAV #1467). Both can be undone, and the checksum tells that it went well.
 import { readLength } from './ber.js';
 import { cellHeader, fragmentOf } from './cell.js';
+import { keyHead, startsWithCutKey } from './cut-keys.js';
 import { labelBytes, labelStart, startsWithLabel } from './label.js';
-import { kinds } from './labels.js';
 import { decodePacket } from './packet.js';
 
 export type Repair = 'key completed' | 'cell headers removed';
@@ -14,17 +14,13 @@ const mostCells = 32;
 /** Places that look like the header of a last or middle cell are tried until here: time stays linear. */
 const mostTries = 64;
 
-/** With this begin the labels of all sets that are known here. */
-const keyHead = Buffer.from('060e2b3402', 'hex');
-const keyTails = Object.values(kinds).map(({ label }) => Buffer.from(label, 'hex').subarray(keyHead.length));
-
 /** The packet that a whole PES payload was before, or null where nothing is to be mended. */
 export function repair(payload: Buffer): { bytes: Buffer; how: Repair } | null {
   if (startsWithLabel(payload, 0)) {
     const bytes = withoutHeaders(payload);
     return bytes && { bytes, how: 'cell headers removed' };
   }
-  if (!keyTails.some((tail) => payload.subarray(0, tail.length).equals(tail))) return null;
+  if (!startsWithCutKey(payload, 0)) return null;
   const bytes = Buffer.concat([keyHead, payload]);
   const length = readLength(bytes, labelBytes, bytes.length);
   const isWhole = length !== null && length.next + length.value === bytes.length;

@@ -3,10 +3,10 @@ import { open } from 'node:fs/promises';
 import { FileReader, type Sample, type SampleBudget, type Wanted } from '../containers/file.js';
 import { isobmffSamples } from '../containers/isobmff.js';
 import { matroskaSamples } from '../containers/matroska.js';
-import { ptsWrap } from '../mpegts/pes.js';
-import { beginsTelemetry, CarriageReader, type FramedPacket } from './carriage.js';
+import type { TrackPacket } from '../tracks/track.js';
+import { Tracks, type UnreadTrack } from '../tracks/tracks.js';
 import { decodePacket } from './packet.js';
-import { KlvReader, readKlvFile, type ReadReport, type TimedPacket } from './read.js';
+import { KlvReader, readKlvFile, type LeftOut, type ReadReport, type TimedPacket } from './read.js';
 import { VideoClock } from './st0604.js';
 
 export type Container = 'mpegts' | 'klv' | 'isobmff' | 'matroska';
@@ -19,29 +19,42 @@ export function containerOf(demuxer: string): Container | null {
 }
 
 const sampleReaders = { isobmff: isobmffSamples, matroska: matroskaSamples };
-const clockRate = 90_000;
 
 export class TelemetrySource {
   private readonly reader: KlvReader | null;
   private samples: SampleBudget | null = null;
-  private readonly carriages = new Map<number, CarriageReader>();
+  private readonly tracks = new Tracks();
+  /** Tracks of which packets came. */
+  private readonly found = new Set<number>();
   private readonly videoClock = new VideoClock();
 
+  /** `program`: of a transport stream, the number of the one whose telemetry counts; null: that of all. */
   constructor(
     private readonly path: string,
     private readonly container: Container,
+    program: number | null = null,
   ) {
-    this.reader = container === 'mpegts' || container === 'klv' ? new KlvReader(container) : null;
+    this.reader = container === 'mpegts' || container === 'klv' ? new KlvReader(container, program) : null;
+  }
+
+  /** Telemetry of other programs. */
+  get leftOut(): LeftOut[] {
+    return [...(this.reader?.leftOut.values() ?? [])];
   }
 
   /** PIDs, or numbers of tracks. */
   get streams(): number[] {
-    return this.reader ? this.reader.streams.map(({ pid }) => pid) : [...this.carriages.keys()];
+    return this.reader ? this.reader.streams.map(({ pid }) => pid) : [...this.found];
+  }
+
+  /** Tracks in which there is something that is not taken; when all has been read. */
+  get unread(): UnreadTrack[] {
+    return this.tracks.unread;
   }
 
   get report(): ReadReport {
     if (this.reader) return this.reader.report;
-    const carriages = [...this.carriages.values()];
+    const carriages = this.tracks.klv.map(({ carriage }) => carriage);
     const reports = carriages.map(({ framer }) => framer.report);
     return {
       transport: null,
@@ -67,7 +80,7 @@ export class TelemetrySource {
     try {
       const reader = new FileReader(file, (await file.stat()).size);
       this.samples = reader.budget;
-      const wanted: Wanted = { pictures: !Number.isFinite(bytes) };
+      const wanted: Wanted = { pictures: !Number.isFinite(bytes), without: new Set() };
       const samples = sampleReaders[this.container as keyof typeof sampleReaders](reader, wanted);
       yield* this.fromSamples(samples, wanted);
     } finally {
@@ -75,38 +88,23 @@ export class TelemetrySource {
     }
   }
 
-  /** A packet may lie in several samples, and several in one. */
   private async *fromSamples(samples: AsyncIterable<Sample>, wanted: Wanted): AsyncGenerator<TimedPacket> {
-    const others = new Set<number>();
     let i = 0;
-    const timed = ({ bytes, pts, repaired }: FramedPacket, pid: number): TimedPacket => ({
-      packet: decodePacket(bytes),
-      bytes,
-      i: i++,
-      pid,
-      ...(pts === null ? {} : { pts }),
-      ...(repaired ? { repaired } : {}),
-    });
-    for await (const { track, picture, bytes, time } of samples) {
+    const timed = ({ bytes, ...more }: TrackPacket, pid: number): TimedPacket => {
+      this.found.add(pid);
+      return { packet: decodePacket(bytes), bytes, i: i++, pid, ...more };
+    };
+    for await (const sample of samples) {
+      const { track, picture, bytes } = sample;
       if (picture) {
         this.videoClock.look(bytes, null);
         wanted.pictures = this.videoClock.hopeful;
         continue;
       }
-      if (others.has(track)) continue;
-      let carriage = this.carriages.get(track);
-      if (!carriage) {
-        if (!beginsTelemetry(bytes)) {
-          others.add(track);
-          continue;
-        }
-        this.carriages.set(track, (carriage = new CarriageReader()));
-      }
-      const ticks = Math.round(time * clockRate);
-      const pts = ((ticks % ptsWrap) + ptsWrap) % ptsWrap;
-      for (const packet of carriage.push({ payload: bytes, pts, videoPts: null, broken: false }))
-        yield timed(packet, track);
+      const packets = wanted.without.has(track) ? [] : this.tracks.push(sample);
+      if (packets === null) wanted.without.add(track);
+      else for (const packet of packets) yield timed(packet, track);
     }
-    for (const [track, carriage] of this.carriages) for (const packet of carriage.lose()) yield timed(packet, track);
+    for (const { track, packets } of this.tracks.end()) for (const packet of packets) yield timed(packet, track);
   }
 }

@@ -32,9 +32,12 @@ const valueAs = (tag: number, value: Value): Value =>
 export class State {
   private readonly held = new Map<number, Held>();
   private readonly marking = new Map<number, Held>();
+  /** When it was told last, seconds. */
+  latest = 0;
 
   /** The last of several items with one tag counts; security sets that come in parts are put together. */
   update(packet: KlvPacket, time: number): this {
+    this.latest = time;
     for (const item of packet.items) {
       const tag = tagOf(item);
       if (tag === undefined || tag === 1) continue;

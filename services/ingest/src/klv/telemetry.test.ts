@@ -23,6 +23,19 @@ test('two flights in one file are two tracks, and the first leads as long as it 
   const other = (seconds: number): TimedPacket => timed(flight(-33), seconds, { pid: 301 });
   assert.equal([one(0), other(0.5), one(1), other(1.5), other(9), other(11.5), one(12)].map((packet) => leads(telemetry, packet)), [true, false, true, false, false, true, false]); // prettier-ignore
   assert.equal(featuresOf(telemetry).map(({ properties: { name, pid, packets } }) => [name, pid, packets]), [['sensor', 300, 3], ['sensor', 301, 4]]); // prettier-ignore
+  assert.equal(telemetry.leader.changes.map(({ time, from, to }) => [time, from.pid, to.pid]), [[11.5, 300, 301]]); // prettier-ignore
+});
+
+test('two files of one kind beside the video are two sources, and a state holds what one of them said', () => {
+  const telemetry = atZero();
+  const from = (file: number, seconds: number, ...items: [number, number][]): TimedPacket => {
+    const bytes = encodePacket(items);
+    return { packet: decodePacket(bytes), bytes, i: 0, sidecar: 'csv', file, mediaTime: seconds };
+  };
+  telemetry.add(from(0, 0, [13, 46], [14, 7], [5, 90]));
+  const other = telemetry.add(from(1, 1, [13, -33], [14, 151])).held;
+  assert.equal([other?.leads, other?.state.number(5)], [false, null]);
+  assert.is(new Set(featuresOf(telemetry)).size, 2);
 });
 
 test('one flight told by an old and a new set on one PID', () => {

@@ -2,10 +2,13 @@
 import { nowhere, placesOf, type Places } from './geometry.js';
 import { HealthReport } from './health.js';
 import { aboutSensor } from './labels.js';
+import { Leader } from './leader.js';
 import { utcOf, type KlvPacket } from './packet.js';
+import type { ClockPiece } from './pieces.js';
 import { speakerOf, type TimedPacket } from './read.js';
 import { States, type State } from './state.js';
-import { Timeline, type ClockPiece, type MediaTime } from './time.js';
+import { nothingFound, type Findings } from './survey.js';
+import { Timeline, type MediaTime } from './time.js';
 import { Tracks } from './track.js';
 
 export interface Moment {
@@ -19,42 +22,47 @@ export interface Moment {
   held: { state: State; places: Places; time: number; leads: boolean } | null;
 }
 
-/** Who leads may be silent for so long before another does, seconds. */
-const longestSilence = 10;
-
 export class Telemetry {
-  readonly health = new HealthReport();
+  readonly health: HealthReport;
   readonly tracks = new Tracks();
+  readonly leader = new Leader();
   private readonly states = new States();
   private readonly timeline: Timeline;
-  private leader: { speaker: string; time: number } | null = null;
 
-  /** `pieces`: of the video's clock, in order; null: the clock of the first packet that has one. */
-  constructor(pieces: readonly ClockPiece[] | null) {
-    this.timeline = new Timeline(pieces);
+  /** `pieces` and `duration`: of the video, as for a timeline. */
+  constructor(
+    pieces: readonly ClockPiece[] | null,
+    duration: number | null = null,
+    private readonly findings: Findings = nothingFound,
+  ) {
+    this.timeline = new Timeline({ pieces, duration, own: findings.clocks });
+    this.health = new HealthReport(duration, findings);
   }
 
   add(timed: TimedPacket): Moment {
     const { packet } = timed;
-    const when = this.timeline.timeOf(timed);
-    if (packet.damaged || when.time === null || !aboutSensor.includes(packet.kind)) {
-      this.health.add(timed, when, nowhere, []);
-      return { when, utcCorrected: undefined, held: null };
-    }
     const speaker = speakerOf(timed);
-    const state = this.states.of(speaker).update(packet, when.time);
+    packet.believed = packet.checksum === 'bad' && this.findings.ownSums.has(speaker);
+    const when = this.timeline.timeOf(timed);
+    if (packet.damaged || !aboutSensor.includes(packet.kind)) return this.silent(timed, when);
+    const state = this.states.of(speaker);
+    if (when.time === null) {
+      // It cannot be shown, but what it tells holds when the video goes on.
+      if (when.timeRule === 'gap') state.update(packet, state.latest);
+      return this.silent(timed, when, state);
+    }
+    const { time } = when;
+    state.update(packet, time);
     const places = placesOf(state);
     this.health.add(timed, when, places, state.security);
-    this.tracks.add(timed, places, when.time);
-    const leads = this.leads(speaker, when.time);
-    return { when, utcCorrected: this.corrected(packet), held: { state, places, time: when.time, leads } };
+    this.tracks.add(timed, places, time);
+    const leads = this.leader.speaks(timed, time);
+    return { when, utcCorrected: this.corrected(packet), held: { state, places, time, leads } };
   }
 
-  /** The first to speak, and another one when that is heard no more. */
-  private leads(speaker: string, time: number): boolean {
-    if (this.leader && this.leader.speaker !== speaker && time - this.leader.time <= longestSilence) return false;
-    this.leader = { speaker, time };
-    return true;
+  private silent(timed: TimedPacket, when: MediaTime, state?: State): Moment {
+    this.health.add(timed, when, nowhere, state?.security ?? []);
+    return { when, utcCorrected: undefined, held: null };
   }
 
   private corrected({ timestamp }: KlvPacket): string | undefined {

@@ -1,5 +1,6 @@
 // What a file is, by its bytes alone: names lie. The answer forces the demuxer everywhere after, so that no file can
 // choose its own (playlists and scripts that name other files are formats too).
+import { startsWithCutKey } from '../klv/cut-keys.js';
 
 export interface Container {
   /** Short name of the libavformat demuxer. */
@@ -143,7 +144,7 @@ export function sniff(head: Buffer): Sniffed {
       : video('asf', 'asf');
   // An MXF partition pack is KLV as well, so it is asked for first (SMPTE ST 377-1 clause 6.1).
   if (isMxf(head)) return video('mxf', 'mxf');
-  if (head.subarray(0, 4).equals(Buffer.from('060e2b34', 'hex'))) return { kind: 'klv' };
+  if (head.subarray(0, 4).equals(Buffer.from('060e2b34', 'hex')) || startsWithCutKey(head, 0)) return { kind: 'klv' };
   const elementary = elementaryStream(withoutLeadingZeros(head));
   if (elementary) return elementary;
   if (isTransportStream(head)) return isScrambled(head) ? { kind: 'encrypted' } : video('mpegts', 'mpegts');

@@ -90,10 +90,16 @@ export function parsePat(section: Buffer): number[] {
   return pids;
 }
 
-/** Streams of a program map section (clause 2.4.4.8); empty for a table of another kind. */
-export function parsePmt(section: Buffer): ElementaryStream[] {
+/** A program, and what belongs to it. */
+export interface ProgramMap {
+  program: number;
+  streams: readonly ElementaryStream[];
+}
+
+/** A program map section (clause 2.4.4.8); null for a table of another kind. */
+export function parsePmt(section: Buffer): ProgramMap | null {
+  if (section[0] !== 0x02 || section.length < 16 || !isCurrent(section)) return null;
   const streams: ElementaryStream[] = [];
-  if (section[0] !== 0x02 || section.length < 16 || !isCurrent(section)) return streams;
   const end = section.length - 4;
   let at = 12 + (section.readUInt16BE(10) & 0xfff);
   while (at + 5 <= end) {
@@ -106,7 +112,7 @@ export function parsePmt(section: Buffer): ElementaryStream[] {
     });
     at += 5 + length;
   }
-  return streams;
+  return { program: section.readUInt16BE(3), streams };
 }
 
 function parseDescriptors(bytes: Buffer): { tag: number; data: Buffer }[] {

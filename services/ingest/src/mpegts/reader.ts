@@ -6,6 +6,10 @@ import { parsePes, type PesHeader } from './pes.js';
 import { parsePat, parsePmt, SectionAssembler, type ElementaryStream } from './psi.js';
 
 export interface KlvStream extends ElementaryStream {
+  /** Of the program in whose map it was found first. */
+  program: number;
+  /** It is of another program than the one that is asked for. */
+  foreign: boolean;
   /** stream_type 0x15, or the identifier "KLVA": it says of itself that it carries KLV. */
   declared: boolean;
 }
@@ -14,7 +18,7 @@ export interface PesPacket {
   stream: KlvStream;
   header: PesHeader;
   payload: Buffer;
-  /** PTS of the last video before it in the multiplex; null before the first. */
+  /** PTS of the last video of its program before it in the multiplex; null before the first. */
   videoPts: number | null;
   /** Bytes were lost inside of it: the payload ends early. */
   broken: boolean;
@@ -96,7 +100,11 @@ export class TransportReader {
   private readonly roles = new Uint8Array(8192);
   /** stream_type of the PIDs that carry pictures. */
   private readonly videoTypes = new Uint8Array(8192);
-  private videoPts: number | null = null;
+  /** The program of each of these, and the PTS of its last picture: programs have clocks of their own (clause 2.4.4.9). */
+  private readonly videoPrograms = new Uint16Array(8192);
+  private readonly videoPts = new Map<number, number>();
+  private lastVideoPts: number | null = null;
+  private readonly withVideo = new Set<number>();
 
   /** Beginning of the picture that is on its way, and how many packets are still to be looked at. */
   private readonly head = Buffer.alloc(headPackets * packetBytes);
@@ -107,12 +115,15 @@ export class TransportReader {
   /**
    * `onPes` gets each PES packet of each KLV candidate; its payload is its own. `onLoss` hears of packets of a candidate
    * that are missing between two of its PES packets. `onVideo` gets the first bytes of each picture that has a PTS, and its
-   * stream_type; they are valid until it returns.
+   * stream_type; they are valid until it returns. `onPicture` hears of each picture that has a PTS, with its program.
+   * `program`: the number of the one whose streams are asked for; those of others are marked. Null: all.
    */
   constructor(
     private readonly onPes: (packet: PesPacket) => void,
-    private readonly onLoss?: (pid: number) => void,
+    private readonly onLoss?: (stream: KlvStream) => void,
     private readonly onVideo?: (head: Buffer, streamType: number) => void,
+    private readonly onPicture?: (pts: number, program: number) => void,
+    private readonly program: number | null = null,
   ) {
     this.roles[0] = roleOther;
   }
@@ -225,13 +236,22 @@ export class TransportReader {
   /** Of each picture the clock, and its first bytes to whoever wants them. */
   private beginPicture(pid: number, payload: Buffer): void {
     const header = parsePes(payload);
-    this.videoPts = header?.pts ?? this.videoPts;
-    if (!this.onVideo || !header || header.pts === null) return;
+    if (!header || header.pts === null) return;
+    const program = this.videoPrograms[pid] ?? 0;
+    this.videoPts.set(program, header.pts);
+    this.lastVideoPts = header.pts;
+    this.onPicture?.(header.pts, program);
+    if (!this.onVideo) return;
     this.giveHead();
     this.headPid = pid;
     this.headLeft = headPackets;
     this.headSize = 0;
     this.addToHead(payload, header.payload, payload.length);
+  }
+
+  /** A program without pictures goes with those of the others. */
+  private videoPtsOf(program: number): number | null {
+    return this.withVideo.has(program) ? (this.videoPts.get(program) ?? null) : this.lastVideoPts;
   }
 
   private addToHead(bytes: Buffer, start: number, end: number): void {
@@ -269,32 +289,39 @@ export class TransportReader {
           if (!this.sections.has(map)) this.sections.set(map, new SectionAssembler());
           this.roles[map] = roleOther;
         }
-      } else if (this.programMaps.has(pid)) for (const stream of parsePmt(section)) this.declare(stream);
+      } else if (this.programMaps.has(pid)) {
+        const map = parsePmt(section);
+        for (const stream of map?.streams ?? []) this.declare(stream, map?.program ?? 0);
+      }
     }
   }
 
-  /** What a PID carries, when it is new or has become something else. */
-  private declare(stream: ElementaryStream): void {
+  /** What a PID carries, when it is new or has become something else, or belongs to the program that is asked for after all. */
+  private declare(stream: ElementaryStream, program: number): void {
     const { pid, streamType } = stream;
+    const foreign = this.program !== null && program !== this.program;
     const before = this.assemblies.get(pid);
-    if (before?.stream.streamType === streamType) return;
+    if (before?.stream.streamType === streamType && (foreign || !before.stream.foreign)) return;
     if (before) {
       this.finish(before, false);
       this.assemblies.delete(pid);
       this.roles[pid] = 0;
     }
     // A PID that carries tables as well is looked at whole.
-    if (pictureTypes.includes(streamType) && this.roles[pid] === 0) {
+    if (pictureTypes.includes(streamType) && this.roles[pid] === 0 && !foreign) {
       this.roles[pid] = roleVideo;
       this.videoTypes[pid] = streamType;
+      this.videoPrograms[pid] = program;
+      this.withVideo.add(program);
     }
     // Whatever the type, the identifier counts: in a registration, or as the format of metadata (clauses 2.6.8 and 2.6.60).
     const registered =
       !pictureTypes.includes(streamType) &&
       stream.descriptors.some(({ tag, data }) => identifying.includes(tag) && data.includes('KLVA'));
     if (!registered && streamType !== metadataInPes && streamType !== privatePes) return;
-    if (this.assemblies.size >= klvStreamBudget) return;
-    const klv: KlvStream = { ...stream, declared: registered || streamType === metadataInPes };
+    const alike = [...this.assemblies.values()].filter((one) => one.stream.foreign === foreign);
+    if (alike.length >= klvStreamBudget) return;
+    const klv: KlvStream = { ...stream, program, foreign, declared: registered || streamType === metadataInPes };
     this.report.streams = [...this.report.streams.filter((one) => one.pid !== pid), klv];
     this.roles[pid] = roleOther;
     this.assemblies.set(pid, {
@@ -317,12 +344,12 @@ export class TransportReader {
     if (counter !== expected && !announced) {
       this.report.continuityErrors++;
       if (assembly.started) this.finish(assembly, true);
-      else this.onLoss?.(assembly.stream.pid);
+      else this.onLoss?.(assembly.stream);
     }
     if (unitStart) {
       this.finish(assembly, false);
       assembly.started = true;
-      assembly.videoPts = this.videoPts;
+      assembly.videoPts = this.videoPtsOf(assembly.stream.program);
       assembly.wanted = parsePes(payload)?.size ?? null;
     }
     if (!assembly.started) return;

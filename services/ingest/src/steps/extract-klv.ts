@@ -60,21 +60,16 @@ export async function extractKlv(
       await rm(join(directory, telemetryDirectory), { recursive: true, force: true });
     },
   );
-  if (!found) return null;
+  warn(run, found);
+  if (found.packets === 0) return null;
   for (const { segments } of made.rungs)
     for (const segment of segments) segment.bytes = (await stat(join(directory, segment.path))).size;
-  warn(run, found);
   return { packets: found.packets, packetsPath, cuesPlaylist: cuesPlaylistPath, layer: layerTelemetry(found) };
 }
 
 function warn(run: Run, found: ExtractResult): void {
-  const { packets, badChecksums, packetsWithoutItems, cuesLeftOut, incomplete, notes } = found;
+  const { packets, packetsWithoutItems, cuesLeftOut, incomplete, notes } = found;
   for (const { code, text } of notes) run.warn(code, text);
-  if (badChecksums > 0)
-    run.warn(
-      'TELEMETRY_DAMAGED',
-      `${badChecksums} of ${packets} telemetry packets have a wrong checksum; they are kept and marked.`,
-    );
   if (incomplete)
     run.warn('TELEMETRY_LIMITED', 'The tables of the video promise more telemetry than it can hold; the rest was not read.'); // prettier-ignore
   if (packetsWithoutItems > 0)

@@ -10,6 +10,7 @@ import { EventSegments } from '../klv/event-segments.js';
 import { printed, printedWithoutItems } from '../klv/print.js';
 import type { ReadReport, TimedPacket } from '../klv/read.js';
 import { TelemetrySource } from '../klv/source.js';
+import { survey } from '../klv/survey.js';
 import { Telemetry } from '../klv/telemetry.js';
 import { fullFeature, sourceOf } from '../klv/track.js';
 import type { VideoSpan } from '../sidecar/place.js';
@@ -17,19 +18,36 @@ import { CueWriter } from './cue-writer.js';
 import { Notes } from './notes.js';
 import type { ExtractOrder, ExtractResult } from './order.js';
 import { GrowingFile, OutputBudget } from './output.js';
-import { bounded, packetsOf } from './packets.js';
+import { bounded, firstPackets, packetsOf } from './packets.js';
 import { cuesDirectory, cuesPlaylistPath, packetsPath, telemetryDirectory } from './paths.js';
+import { remarkClocks, remarkHealth, remarkLeaders, remarkPrograms, remarkTracks } from './remarks.js';
+import { sourceNames } from './source-names.js';
 
 const segmentName = (index: number): string => `${String(index + 1).padStart(5, '0')}.vtt`;
 
 /** Of a video that holds none. */
 const unread: ReadReport = { transport: null, junkBytes: 0, truncated: 0, sequenceErrors: 0, videoTimes: null };
 
-/** Puts the packets into the video's segments, too. Null when there are none. */
-export async function extract(order: ExtractOrder): Promise<ExtractResult | null> {
+/** Of a video without telemetry. */
+const none: ExtractResult = {
+  packets: 0,
+  kinds: {},
+  extent: null,
+  first: null,
+  last: null,
+  packetsWithoutItems: 0,
+  cuesLeftOut: 0,
+  incomplete: false,
+  notes: [],
+};
+
+/** Puts the packets into the video's segments, too. Where there are none, nothing is written. */
+export async function extract(order: ExtractOrder): Promise<ExtractResult> {
   const { video, sidecars, duration, creationTime, clock, ranges, segments, videoBytes } = order;
   const at = (path: string): string => join(order.outputDir, path);
-  const embedded = video && new TelemetrySource(video.path, video.container);
+  const open = (): TelemetrySource | null => video && new TelemetrySource(video.path, video.container, video.program);
+  const findings = await survey(firstPackets(open(), sidecars), clock, duration);
+  const embedded = open();
   await mkdir(at(cuesDirectory), { recursive: true });
   const budget = new OutputBudget(videoBytes);
   const segmenter = new CueSegmenter(ranges, async (index, text) => {
@@ -43,9 +61,10 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult | null
   const full = new GrowingFile(at(`${telemetryDirectory}/track-full.geojson`), budget, '{"type":"FeatureCollection","features":['); // prettier-ignore
   let features = 0;
   let packetsWithoutItems = 0;
-  const telemetry = new Telemetry(clock);
+  const telemetry = new Telemetry(clock, duration, findings);
+  const nameOf = sourceNames(order);
   const notes = new Notes();
-  /** The time of day at the first picture, by telemetry of the video itself. */
+  /** The time of day at the first picture, by telemetry of the video itself; subtitles do not say in which zone theirs is. */
   let toldClock: number | null = null;
   const videoSpan = (): VideoSpan => {
     const stamped = embedded?.report.videoTimes?.first ?? null;
@@ -71,19 +90,22 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult | null
     if (!held) continue;
     const { state, places, time, leads } = held;
     const { utc, timestamp } = timed.packet;
-    if (timed.sidecar === undefined && typeof timestamp === 'number') toldClock ??= timestamp - time * 1e6;
+    if (timed.sidecar === undefined && timed.form !== 'subtitles' && typeof timestamp === 'number')
+      toldClock ??= timestamp - time * 1e6;
     if (leads && state.entries.length > 0) {
       await cues.add(time, cueText(state, places));
-      await table.write(csvLine(time, utc, state, places));
+      await table.write(csvLine(time, utc, state, places, nameOf(timed)));
     }
     const feature = fullFeature(places, time, { ...sourceOf(timed), utc });
     if (feature) await full.write(`${features++ === 0 ? '' : ',\n'}${JSON.stringify(feature)}`);
   }
   await Promise.all([lines.end(), table.end(), full.end(']}\n')]);
   const { health, tracks } = telemetry;
+  remarkPrograms(notes, embedded?.leftOut ?? []);
+  remarkTracks(notes, embedded?.unread ?? []);
   if (health.packets === 0) {
     await rm(at(telemetryDirectory), { recursive: true, force: true });
-    return null;
+    return { ...none, incomplete: embedded?.incomplete ?? false, notes: notes.all };
   }
   await cues.end();
   // The same events in each rendition: a player that changes renditions misses none.
@@ -99,9 +121,11 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult | null
   else await rm(at(`${telemetryDirectory}/track-full.geojson`));
   const report = health.report(embedded?.report ?? unread);
   await writeFile(at(`${telemetryDirectory}/report.json`), JSON.stringify(report, null, 2));
+  remarkHealth(notes, report);
+  remarkClocks(notes, findings, video?.container);
+  remarkLeaders(notes, telemetry.leader, nameOf);
   return {
     packets: health.packets,
-    badChecksums: report.checksums.bad,
     kinds: health.kinds,
     extent: health.extent,
     first: health.first,

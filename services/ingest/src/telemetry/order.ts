@@ -4,7 +4,7 @@ import { SortieError } from '@sortie/common/errors';
 import type { Extent } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import type { Container } from '../klv/source.js';
 import type { TimeRange } from '../klv/cues.js';
-import type { ClockPiece } from '../klv/time.js';
+import type { ClockPiece } from '../klv/pieces.js';
 import type { Sidecar } from '../sidecar/row.js';
 import { noteCodes, type Note } from './notes.js';
 
@@ -52,8 +52,8 @@ export interface ProbeResult {
 }
 
 export interface ExtractResult {
+  /** 0: there is no telemetry, and no file of it. */
   packets: number;
-  badChecksums: number;
   /** Packets of each kind of set. */
   kinds: Record<string, number>;
   extent: Extent | null;
@@ -94,18 +94,15 @@ export function readProbeResult(value: unknown, sidecars: number): ProbeResult {
   return { streams, packets, sidecars: counts };
 }
 
-/** Null: there is no telemetry. */
-export function readExtractResult(value: unknown): ExtractResult | null {
-  if (value === null) return null;
+export function readExtractResult(value: unknown): ExtractResult {
   if (!isObject(value)) throw malformed();
-  const { packets, badChecksums, kinds, first, last, packetsWithoutItems, cuesLeftOut, incomplete } = value;
-  if (!isCount(packets) || !isCount(badChecksums) || !isCount(packetsWithoutItems) || !isCount(cuesLeftOut))
-    throw malformed();
+  const { packets, kinds, first, last, packetsWithoutItems, cuesLeftOut, incomplete } = value;
+  if (!isCount(packets) || !isCount(packetsWithoutItems) || !isCount(cuesLeftOut)) throw malformed();
   if (!isObject(kinds) || !isKinds(kinds) || typeof incomplete !== 'boolean') throw malformed();
   if ((first !== null && !isNumber(first)) || (last !== null && !isNumber(last))) throw malformed();
   const extent = readExtent(value['extent']);
   const notes = readNotes(value['notes']);
-  return { packets, badChecksums, kinds, extent, first, last, packetsWithoutItems, cuesLeftOut, incomplete, notes };
+  return { packets, kinds, extent, first, last, packetsWithoutItems, cuesLeftOut, incomplete, notes };
 }
 
 const isKinds = (value: Fields): value is Readonly<Record<string, number>> => {

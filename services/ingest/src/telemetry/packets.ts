@@ -1,8 +1,10 @@
 // The packets of all that tells of one flight: of the video first, then of each sidecar.
+import { extname } from 'node:path';
 import { SortieError } from '@sortie/common/errors';
 import { klvBudget } from '../budgets.js';
-import type { TimedPacket } from '../klv/read.js';
+import { KlvReader, readKlvFile, type TimedPacket } from '../klv/read.js';
 import type { TelemetrySource } from '../klv/source.js';
+import { surveyBytes } from '../klv/survey.js';
 import type { VideoSpan } from '../sidecar/place.js';
 import { readSidecar } from '../sidecar/read.js';
 import type { Sidecar } from '../sidecar/row.js';
@@ -26,5 +28,18 @@ export async function* packetsOf(
   video: () => VideoSpan,
 ): AsyncGenerator<TimedPacket> {
   if (embedded) yield* embedded.packets();
-  for (const sidecar of sidecars) yield* readSidecar(sidecar, notes, video());
+  for (const [file, sidecar] of sidecars.entries())
+    for await (const packet of readSidecar(sidecar, notes, video())) yield { ...packet, file };
+}
+
+/** The first packets of what may hold KLV, for a survey. Of a sidecar that cannot be read the reading itself tells. */
+export async function* firstPackets(
+  embedded: TelemetrySource | null,
+  sidecars: readonly Sidecar[],
+): AsyncGenerator<TimedPacket> {
+  if (embedded) yield* embedded.packets(surveyBytes);
+  for (const [file, sidecar] of sidecars.entries())
+    if (extname(sidecar.name).toLowerCase() === '.klv')
+      for await (const packet of readKlvFile(sidecar.path, new KlvReader('klv'), surveyBytes))
+        yield { ...packet, sidecar: 'klv', file };
 }

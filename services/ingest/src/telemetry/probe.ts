@@ -14,7 +14,7 @@ async function countOf(packets: AsyncIterable<unknown>): Promise<number> {
 }
 
 export async function probe({ video, sidecars }: ProbeOrder): Promise<ProbeResult> {
-  const embedded = video && new TelemetrySource(video.path, video.container);
+  const embedded = video && new TelemetrySource(video.path, video.container, video.program);
   const packets = embedded ? await countOf(embedded.packets(probeBytes)) : 0;
   const counts: number[] = [];
   for (const sidecar of sidecars) counts.push(await countOf(rowsOfSidecar(sidecar)));

@@ -98,6 +98,5 @@ async function read(order: Order, { directory, signal, onLine }: ReaderParts): P
 export const probeTelemetry = async (order: ProbeOrder, parts: ReaderParts): Promise<ProbeResult> =>
   readProbeResult(await read(order, parts), order.sidecars.length);
 
-/** Null when there is no telemetry. */
-export const extractTelemetry = async (order: ExtractOrder, parts: ReaderParts): Promise<ExtractResult | null> =>
+export const extractTelemetry = async (order: ExtractOrder, parts: ReaderParts): Promise<ExtractResult> =>
   readExtractResult(await read(order, parts));
