@@ -20,7 +20,7 @@ constexpr int64_t kAnalyseMicroseconds = 15 * AV_TIME_BASE;
 constexpr int kMaxFailures = 100;
 // What is read ahead to judge times: usually a few frames, more where a clock breaks.
 constexpr size_t kHeldPackets = 400, kHeldFarPackets = 2000;
-constexpr size_t kHeldBytes = 8 << 20, kHeldFarBytes = 32 << 20;
+constexpr size_t kHeldBytes = 4 << 20, kHeldFarBytes = 16 << 20;
 // How far neighbours in decoding order may be apart: H.264 and HEVC reorder up to 16 frames (ITU-T H.264, max_dec_frame_buffering).
 constexpr int64_t kNear = kTicksPerSecond / 2;
 constexpr int64_t kNearFrames = 17;
