@@ -166,7 +166,7 @@ test('frames of another shape are shown whole, between black bars, as on the CPU
   const shapes: [string, string[], string[]][] = [
     ['by size', [...testPicture('640x360', '25', 2), ...x264], [...testPicture('480x360', '25', 2), ...x264]],
     ['by the aspect of a sample', [...testPicture('640x360', '25', 2), '-vf', 'setsar=1', ...x264], [...testPicture('640x360', '25', 2), '-vf', 'setsar=4/3', ...x264]],
-    ['MPEG-2', [...testPicture('640x352', '25', 2), '-aspect', '4:3', '-c:v', 'mpeg2video', '-b:v', '4M'], [...testPicture('640x352', '25', 2), '-aspect', '16:9', '-c:v', 'mpeg2video', '-b:v', '4M']],
+    ['MPEG-2', [...testPicture('640x352', '25', 2), '-aspect', '4:3', '-c:v', 'mpeg2video', '-b:v', '4M', '-flags', 'low_delay'], [...testPicture('640x352', '25', 2), '-aspect', '16:9', '-c:v', 'mpeg2video', '-b:v', '4M', '-flags', 'low_delay']],
     ['ten bits', [...testPicture('640x360', '25', 2), '-pix_fmt', 'yuv420p10le', ...x265], [...testPicture('480x360', '25', 2), '-pix_fmt', 'yuv420p10le', ...x265]],
   ]; // prettier-ignore
   for (const [name, before, after] of shapes) {
