@@ -76,7 +76,10 @@ export async function makeLayer(source: Source, outputDir: string, preset: strin
 }
 
 /** All of a rendition in one file. */
-function joined(outputDir: string, { initPath, segments }: Pick<EngineResult['audio'][0], 'initPath' | 'segments'>): string {
+function joined(
+  outputDir: string,
+  { initPath, segments }: Pick<EngineResult['audio'][0], 'initPath' | 'segments'>,
+): string {
   const path = join(outputDir, 'joined.mp4');
   writeFileSync(path, Buffer.concat([initPath, ...segments.map((segment) => segment.path)].map((part) => readFileSync(join(outputDir, part))))); // prettier-ignore
   return path;

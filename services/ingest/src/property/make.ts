@@ -32,6 +32,9 @@ export interface Source {
 const isSilent = ({ gaps }: Piece, second: number, what: Silence): boolean =>
   gaps.some(({ from, to, silent }) => silent.includes(what) && second >= from && second < to);
 
+/** What no camera's picture lacks: of pictures that are all but empty an encoder's rate control knows nothing. */
+const grain = 'noise=alls=24:allf=t';
+
 const multiplier = 37;
 /** Whether the picture is there, by its place in the piece: of a variable rate some are not. */
 const isKept = (index: number, sparse: number): boolean => index === 0 || (index * multiplier) % 100 >= sparse;
@@ -75,7 +78,7 @@ function streamOf(directory: string, name: string, recipe: Recipe, piece: Piece,
       '-f', 'rawvideo', '-pix_fmt', 'gray', '-s', `${bits}x1`, '-r', String(rate), '-i', raw,
       ...(recipe.audio ? ['-f', 'lavfi', '-i', sound] : []),
     ],
-    video: `select='(${kept})${without(cut, 'video')}',scale=${size}:flags=neighbor,format=yuv420p`,
+    video: `select='(${kept})${without(cut, 'video')}',scale=${size}:flags=neighbor,${grain},format=yuv420p`,
     audio: `aselect='1${without(cut, 'audio')}'`,
   }; // prettier-ignore
 }
@@ -87,7 +90,9 @@ const codecs = ({ bFrames }: Recipe): string[] => [
 
 function encodePiece(directory: string, path: string, recipe: Recipe, piece: Piece, start: number): void {
   const main = streamOf(directory, 'main', recipe, piece, '192:64', 0);
-  const streams = recipe.other ? [main, streamOf(directory, 'other', recipe, piece, '96:32', recipe.other.ahead)] : [main];
+  const streams = recipe.other
+    ? [main, streamOf(directory, 'other', recipe, piece, '96:32', recipe.other.ahead)]
+    : [main];
   if (recipe.other?.first === true) streams.reverse();
   const each = recipe.audio ? 2 : 1;
   const maps = streams.flatMap((stream, index) => [
@@ -96,7 +101,11 @@ function encodePiece(directory: string, path: string, recipe: Recipe, piece: Pie
   ]); // prettier-ignore
   const ids = streams.flatMap((stream, index) => {
     const { video, audio } = stream === main ? pids.main : pids.other;
-    return ['-streamid', `${each * index}:${video}`, ...(recipe.audio ? ['-streamid', `${each * index + 1}:${audio}`] : [])];
+    return [
+      '-streamid',
+      `${each * index}:${video}`,
+      ...(recipe.audio ? ['-streamid', `${each * index + 1}:${audio}`] : []),
+    ];
   });
   const tables = streams.flatMap((_, index) => [
     '-program', `program_num=${index + 1}:st=${each * index}${recipe.audio ? `:st=${each * index + 1}` : ''}`,
@@ -166,7 +175,10 @@ function makeSidecar(directory: string, recipe: Recipe): Sidecar[] {
   const name = `track.${kind}`;
   const path = join(directory, name);
   const from = Math.max(0, first.from - before) + phase;
-  const seconds = Array.from({ length: Math.ceil((first.to + after - from) * rate) }, (_, index) => from + index / rate);
+  const seconds = Array.from(
+    { length: Math.ceil((first.to + after - from) * rate) },
+    (_, index) => from + index / rate,
+  );
   const csv = seconds.map((second) => `${stamp(second)},${latitudeAt(second).toFixed(8)},7.5\n`);
   const gpx = seconds.map((second) => `<trkpt lat="${latitudeAt(second).toFixed(8)}" lon="7.5"><time>${new Date(base + second * 1000).toISOString()}</time></trkpt>`); // prettier-ignore
   writeFileSync(

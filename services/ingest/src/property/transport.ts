@@ -19,7 +19,7 @@ function moveReference(stream: Buffer, at: number, ticks: number): void {
   const time = stream.readUInt32BE(at) * 2 + ((stream[at + 4] ?? 0) >> 7);
   const moved = (((time + ticks) % ptsWrap) + ptsWrap) % ptsWrap;
   stream.writeUInt32BE(Math.floor(moved / 2), at);
-  stream[at + 4] = ((stream[at + 4] ?? 0) & 0x7f) | (moved % 2 << 7);
+  stream[at + 4] = ((stream[at + 4] ?? 0) & 0x7f) | ((moved % 2) << 7);
 }
 
 /** Whole packets; those of the PIDs get `seconds` more in all their times. */
