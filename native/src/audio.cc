@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace sortie {
 
@@ -141,8 +142,11 @@ void AudioTrack::align(int64_t target) {
   if (heard_ && std::fabs(seconds) < kTolerance) return;
   if (heard_ && std::fabs(seconds) < kJitter && displaced_ < kPersistent) {
     swr_set_compensation(resampler_.get(), static_cast<int>(late), kStretch * static_cast<int>(std::llabs(late)));
+    stretching_ = true;
     return;
   }
+  // What is cut or filled need not be stretched as well: it would be drawn away from its place again.
+  if (std::exchange(stretching_, false)) swr_set_compensation(resampler_.get(), 0, 0);
   if (late < 0) {
     if (!heard_) early_ = av_rescale(-late, kTicksPerSecond, plan_.sampleRate);
     toDrop_ += -late;

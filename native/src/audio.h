@@ -92,6 +92,8 @@ class AudioTrack {
   int64_t toDrop_ = 0;
   /** Frames in a row that stand elsewhere than their timestamps say. */
   int displaced_ = 0;
+  /** The resampler was told to come to the right place little by little. */
+  bool stretching_ = false;
   std::optional<int64_t> end_;
   int64_t horizon_ = 0;
   int64_t lastSegment_ = -1;

@@ -1,6 +1,7 @@
 #include "wild.h"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace sortie {
 
@@ -16,7 +17,9 @@ bool WildTimes::isWild(int64_t time, const std::vector<int64_t>& after) const {
   const auto nearTo = [&](int64_t anchor) {
     return static_cast<size_t>(std::count_if(after.begin(), after.end(), [&](int64_t other) { return isNear(other, anchor); }));
   };
-  if (!before_.empty() && isNear(time, before_.back())) return false;
+  // Frames from before a gap may come behind the first one from after it.
+  const size_t last = std::min(before_.size(), kReordered + 1);
+  if (std::any_of(before_.end() - static_cast<std::ptrdiff_t>(last), before_.end(), [&](int64_t other) { return isNear(time, other); })) return false;
   const int64_t anchor = before_.empty() ? after.front() : before_.back();
   if (isNear(time, anchor)) return false;
   const size_t back = nearTo(anchor);

@@ -1,5 +1,5 @@
 // Adds a synchronous KLV stream (MISB ST 1402: stream type 0x15, AU cells, PTS) to a transport stream.
-import { parsePes } from '../mpegts/pes.js';
+import { parsePes, ptsDifference } from '../mpegts/pes.js';
 import { crc32, parsePat } from '../mpegts/psi.js';
 
 export interface TimedKlv {
@@ -8,12 +8,20 @@ export interface TimedKlv {
   bytes: Buffer;
 }
 
+/** Into which program the stream goes. */
+export interface KlvTarget {
+  /** Which of the programs of the association table, from 0. */
+  program: number;
+  klvPid: number;
+  /** Streams by whose time stamps the telemetry is multiplexed. */
+  clockPids: readonly number[];
+}
+
 const packetBytes = 188;
-const klvPid = 0x1f1;
-const videoPid = 0x100;
+const firstProgram: KlvTarget = { program: 0, klvPid: 0x1f1, clockPids: [0x100] };
 
 /** ES entry of the program map: registration "KLVA", metadata_descriptor and metadata_STD_descriptor (ST 1402 section 9.4). */
-const klvEntry = (() => {
+const klvEntry = (klvPid: number): Buffer => {
   const descriptors = Buffer.concat([
     Buffer.from([0x05, 4]),
     Buffer.from('KLVA'),
@@ -27,13 +35,13 @@ const klvEntry = (() => {
   head.writeUInt16BE(0xe000 | klvPid, 1);
   head.writeUInt16BE(0xf000 | descriptors.length, 3);
   return Buffer.concat([head, descriptors]);
-})();
+};
 
 /** The program map with one entry more, version and CRC renewed. One packet holds it. */
-function extendPmt(packet: Buffer): Buffer {
+function extendPmt(packet: Buffer, klvPid: number): Buffer {
   const start = 5 + (packet[4] ?? 0);
   const section = packet.subarray(start, start + 3 + (packet.readUInt16BE(start + 1) & 0xfff));
-  const body = Buffer.concat([section.subarray(0, -4), klvEntry]);
+  const body = Buffer.concat([section.subarray(0, -4), klvEntry(klvPid)]);
   body.writeUInt16BE(0xb000 | (body.length + 4 - 3), 1);
   const crc = Buffer.alloc(4);
   crc.writeUInt32BE(crc32(body));
@@ -57,6 +65,8 @@ class KlvPackets {
   private sequence = 0;
   private counter = 0;
 
+  constructor(private readonly pid: number) {}
+
   /** One KLV packet as a whole AU cell in one PES packet. */
   of({ pts, bytes }: TimedKlv): Buffer[] {
     const cell = Buffer.from([0, this.sequence++ & 0xff, 0xdf, bytes.length >> 8, bytes.length & 0xff]);
@@ -74,7 +84,7 @@ class KlvPackets {
     const packet = Buffer.alloc(packetBytes, 0xff);
     const stuffing = packetBytes - 4 - part.length;
     packet[0] = 0x47;
-    packet.writeUInt16BE((first ? 0x4000 : 0) | klvPid, 1);
+    packet.writeUInt16BE((first ? 0x4000 : 0) | this.pid, 1);
     packet[3] = (stuffing > 0 ? 0x30 : 0x10) | (this.counter++ & 0x0f);
     if (stuffing > 0) {
       packet[4] = stuffing - 1;
@@ -85,23 +95,32 @@ class KlvPackets {
   }
 }
 
-/** `stream` is whole packets of 188 bytes with its video on PID 0x100. Each KLV packet goes before the picture of its time. */
-export function addKlv(stream: Buffer, telemetry: readonly TimedKlv[]): Buffer {
+/** `stream` is whole packets of 188 bytes. Each KLV packet goes before the first picture or sound of its time or a later one. */
+export function addKlv(
+  stream: Buffer,
+  telemetry: readonly TimedKlv[],
+  { program, klvPid, clockPids } = firstProgram,
+): Buffer {
   const packets: Buffer[] = [];
-  const klv = new KlvPackets();
+  const klv = new KlvPackets(klvPid);
   let next = 0;
   let mapPid = -1;
   for (let at = 0; at + packetBytes <= stream.length; at += packetBytes) {
     const packet = stream.subarray(at, at + packetBytes);
     const pid = packet.readUInt16BE(1) & 0x1fff;
     const unitStart = ((packet[1] ?? 0) & 0x40) !== 0;
-    if (pid === 0 && unitStart) mapPid = parsePat(packet.subarray(5))[0] ?? -1;
-    if (pid === videoPid && unitStart) {
+    if (pid === 0 && unitStart) mapPid = parsePat(packet.subarray(5))[program] ?? -1;
+    if (clockPids.includes(pid) && unitStart) {
       const start = ((packet[3] ?? 0) & 0x20) !== 0 ? 5 + (packet[4] ?? 0) : 4;
-      const pts = parsePes(packet.subarray(start))?.pts ?? -1;
-      for (let item = telemetry[next]; item && item.pts <= pts; item = telemetry[++next]) packets.push(...klv.of(item));
+      const pts = parsePes(packet.subarray(start))?.pts ?? null;
+      for (
+        let item = telemetry[next];
+        pts !== null && item && ptsDifference(item.pts, pts) <= 0;
+        item = telemetry[++next]
+      )
+        packets.push(...klv.of(item));
     }
-    packets.push(pid === mapPid && unitStart ? extendPmt(packet) : packet);
+    packets.push(pid === mapPid && unitStart ? extendPmt(packet, klvPid) : packet);
   }
   for (const item of telemetry.slice(next)) packets.push(...klv.of(item));
   return Buffer.concat(packets);

@@ -25,23 +25,21 @@ export const readerParts = ({ parts: { directory, log }, signal }: Run): ReaderP
   onLine: (line) => log.info({ reader: line }, 'the telemetry reader says'),
 });
 
-/** The sizes of the segments in `made` are afterwards those with the packets. */
-export async function extractKlv(
-  run: Run,
-  source: Source,
-  probe: KlvProbe,
-  made: EngineResult,
-): Promise<TelemetryFiles | null> {
-  const { container, creationTime } = probe;
-  const { sidecars } = source;
+/** What the telemetry reader is asked, from what was found and what was made of it; null when there is nothing to read. */
+export function extractOrder(
+  source: Pick<Source, 'path' | 'sidecars'> & { sizeBytes: number },
+  { container, program, creationTime }: Pick<KlvProbe, 'container' | 'program' | 'creationTime'>,
+  made: Pick<EngineResult, 'duration' | 'originPts90k' | 'clockJumps' | 'rungs'>,
+  outputDir: string,
+): ExtractOrder | null {
+  const { path, sidecars, sizeBytes } = source;
   if (!container && sidecars.length === 0) return null;
-  const { directory } = run.parts;
-  const order: ExtractOrder = {
+  return {
     kind: 'extract',
-    video: container && { path: source.path, container, program: probe.program },
+    video: container && { path, container, program },
     sidecars,
-    outputDir: directory,
-    videoBytes: source.file.sizeBytes,
+    outputDir,
+    videoBytes: sizeBytes,
     duration: made.duration,
     creationTime,
     clock: [{ mediaTime: 0, pts90k: made.originPts90k }, ...made.clockJumps],
@@ -52,6 +50,19 @@ export async function extractKlv(
     ),
     segments: made.rungs.map(({ segments }) => segments.map(({ path }) => path)),
   };
+}
+
+/** The sizes of the segments in `made` are afterwards those with the packets. */
+export async function extractKlv(
+  run: Run,
+  source: Source,
+  probe: KlvProbe,
+  made: EngineResult,
+): Promise<TelemetryFiles | null> {
+  const { directory } = run.parts;
+  const { path, sidecars, file } = source;
+  const order = extractOrder({ path, sidecars, sizeBytes: file.sizeBytes }, probe, made, directory);
+  if (!order) return null;
   const found = await restarting(
     () => extractTelemetry(order, readerParts(run)),
     run.signal,
