@@ -64,12 +64,12 @@ function itemsOf(columns: readonly Column[], cells: Cells, record: readonly stri
   return null;
 } // prettier-ignore
 
-/** Its words hold the value in which it stumbled, however long that is. */
-function faultOfTable({ code, message }: CsvError): string {
+/** Its own words hold the value in which it stumbled, however long that is. */
+function faultOfTable(sidecar: Sidecar, { code, message }: CsvError): Error {
   const line = / at line (\d{1,15})/.exec(message)?.[1];
   if (code === 'INVALID_OPENING_QUOTE' && line !== undefined)
-    return `line ${line} has a quotation mark inside a value; put the whole value in quotation marks, and write that mark twice.`;
-  return `it is no table of comma-separated values: ${message.slice(0, mostWords)}`;
+    return wrong(sidecar, `line ${line}`, 'a quotation mark stands inside a value; put the whole value in quotation marks, and write that mark twice.'); // prettier-ignore
+  return wrong(sidecar, '', `it is no table of comma-separated values: ${message.slice(0, mostWords)}`);
 }
 
 export const csvReader = (sidecar: Sidecar): ((mended: Mended) => AsyncGenerator<Row>) =>
@@ -96,7 +96,7 @@ export const csvReader = (sidecar: Sidecar): ((mended: Mended) => AsyncGenerator
         yield { items, mediaTime: null };
       }
     } catch (error) {
-      throw error instanceof CsvError ? wrong(sidecar, '', faultOfTable(error)) : error;
+      throw error instanceof CsvError ? faultOfTable(sidecar, error) : error;
     }
     if (!columns) throw wrong(sidecar, '', 'it is empty.');
     if (rounded.fault !== null) throw wrong(sidecar, '', rounded.fault);
