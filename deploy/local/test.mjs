@@ -2,12 +2,22 @@
 // says how many passed and failed; a file without tests is a failure, unless it says why it has none here.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const wanted = process.argv.slice(2);
 const fileLimitMs = 20 * 60 * 1000;
+const atOnce = 2;
+const long = [
+  'services/cli/dist/ingest',
+  'services/cli/dist/gpu',
+  'native/dist/test/8-gpu',
+  'deploy/dist/images',
+  'native/dist/test/corpus',
+];
+const takesLong = (file) => long.some((name) => file.includes(name));
 
 /** Runs a command, its output kept; killed with all its children when it takes too long. */
 function run(command, parameters) {
@@ -71,9 +81,8 @@ for (const [name, command, parameters] of wanted.length > 0 ? [] : checks) {
   say(code === 0, name, (Date.now() - began) / 1000, output);
 }
 
-for (const file of testFiles
-  .filter((path) => wanted.length === 0 || wanted.some((word) => relative(root, path).includes(word)))
-  .sort()) {
+/** Runs one test file and says how it went. */
+async function test(file) {
   const began = Date.now();
   const { code, output } = await run(process.execPath, ['--enable-source-maps', file]);
   // uvu's own closing lines; a file whose tests never ran has none.
@@ -87,6 +96,16 @@ for (const file of testFiles
   for (const reason of reasons) process.stdout.write(`${reason}\n`);
   if (/^corpus: /m.test(output)) process.stdout.write(`${output}\n`);
 }
+
+// Most files wait for programs of their own rather than compute, so two run beside each other. Those that take longest come first.
+const files = testFiles
+  .filter((path) => wanted.length === 0 || wanted.some((word) => relative(root, path).includes(word)))
+  .sort((a, b) => Number(takesLong(b)) - Number(takesLong(a)) || a.localeCompare(b));
+await Promise.all(
+  Array.from({ length: Math.min(atOnce, availableParallelism()) }, async () => {
+    for (let file = files.shift(); file !== undefined; file = files.shift()) await test(file);
+  }),
+);
 
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);

@@ -20,7 +20,7 @@ constexpr int64_t kAnalyseMicroseconds = 15 * AV_TIME_BASE;
 constexpr int kMaxFailures = 100;
 // What is read ahead to judge times: usually a few frames, more where a clock breaks.
 constexpr size_t kHeldPackets = 400, kHeldFarPackets = 2000;
-constexpr size_t kHeldBytes = 8 << 20, kHeldFarBytes = 32 << 20;
+constexpr size_t kHeldBytes = 4 << 20, kHeldFarBytes = 16 << 20;
 // How far neighbours in decoding order may be apart: H.264 and HEVC reorder up to 16 frames (ITU-T H.264, max_dec_frame_buffering).
 constexpr int64_t kNear = kTicksPerSecond / 2;
 constexpr int64_t kNearFrames = 17;
@@ -201,7 +201,11 @@ Demuxer::Held Demuxer::hold(PacketPtr packet) const {
   const int64_t duration = packet->duration > 0 ? av_rescale_q(packet->duration, stream->time_base, kTicks) : frame;
   const int64_t own = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
   const int64_t time = own == AV_NOPTS_VALUE ? own : av_rescale_q(own, stream->time_base, kTicks);
-  if (timing_[index]) av_buffer_unref(&packet->buf);
+  if (timing_[index]) {
+    av_buffer_unref(&packet->buf);
+    packet->data = nullptr;
+    packet->size = 0;
+  }
   return {std::move(packet), index, time, duration};
 }
 
@@ -215,7 +219,7 @@ void Demuxer::fill(bool far) {
     if (!readNext(packet.get())) return;
     held_.push_back(hold(std::move(packet)));
     const Held& held = held_.back();
-    if (!timing_[held.stream]) heldBytes_ += static_cast<size_t>(held.packet->size);
+    heldBytes_ += static_cast<size_t>(held.packet->size);
     if (format_->streams[held.stream] == video_) ++heldVideo_;
   }
 }
@@ -227,7 +231,7 @@ bool Demuxer::read(AVPacket* packet) {
     Held held = std::move(held_.front());
     held_.pop_front();
     const bool timing = timing_[held.stream];
-    if (!timing) heldBytes_ -= static_cast<size_t>(held.packet->size);
+    heldBytes_ -= static_cast<size_t>(held.packet->size);
     if (format_->streams[held.stream] == video_) --heldVideo_;
     if (held.packet->pos >= 0)
       furthest_.store(std::max(furthest_.load(std::memory_order_relaxed), held.packet->pos + held.packet->size),

@@ -21,6 +21,7 @@ Timeline::Timeline(AVRational timeBase, AVRational frameRate, int64_t gop)
     : timeBase_(timeBase),
       frameDuration_(std::max<int64_t>(1, av_rescale_q(1, frameTimeOf(frameRate), kTicks))),
       gop_(std::max<int64_t>(1, gop)),
+      longestGap_(longestGap(frameRate)),
       frameTime_(frameTimeOf(frameRate)) {}
 
 Timeline::Stamp Timeline::place(int64_t sourcePts) {
@@ -34,7 +35,10 @@ Timeline::Stamp Timeline::place(int64_t sourcePts) {
     int64_t shown = AV_NOPTS_VALUE;
     if (stamped && sourcePts > INT64_MIN / 2 && sourcePts < INT64_MAX / 2)
       shown = av_rescale_q(sourcePts - origin_, timeBase_, kTicks);
-    if (shown != AV_NOPTS_VALUE && shown > last_ && shown - last_ <= kLongestStand) {
+    const int64_t gap = shown != AV_NOPTS_VALUE ? shown - last_ : 0;
+    const bool stands = gap > longestGap_;
+    if (gap > 0 && gap <= kLongestStand - (stands ? stood_ : 0)) {
+      if (stands) stood_ += gap;
       pts = anchor_ = shown;
       sinceAnchor_ = 0;
     } else if (stamped && shown != AV_NOPTS_VALUE && shown <= last_) {

@@ -31,11 +31,14 @@ class Timeline {
   const AVRational timeBase_;
   const int64_t frameDuration_;
   const int64_t gop_;
+  const int64_t longestGap_;
   bool started_ = false;
   int64_t origin_ = 0;
   int64_t last_ = 0;
   int64_t lastGop_ = -1;
   int64_t repaired_ = 0;
+  /** How long frames have stood in all: a small file must not make a layer of days. */
+  int64_t stood_ = 0;
   // Pictures without timestamps are counted from the last one that had one, so that rounding never adds up.
   const AVRational frameTime_;
   int64_t anchor_ = 0;
@@ -44,7 +47,7 @@ class Timeline {
 
 /** A pause up to here may be one of any stream; where a longer one is a real one, the last frame stands. */
 int64_t longestGap(AVRational frameRate);
-/** A frame may stand for so long; a longer pause is a fault of the clock. */
+/** Frames may stand for so long in all; a longer pause is a fault of the clock. */
 constexpr int64_t kLongestStand = 12 * 3600 * kTicksPerSecond;
 /** No clock tells more, in ticks before zero or after it (1,500 years): what does is no time. Sums of some thousand of them still fit. */
 constexpr int64_t kFarthest = INT64_C(1) << 52;

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { EnginePlan } from '../index.js';
-import { engine, fresh, joined, make, planFor, streamOf, rgb, rung, testPicture, x264 } from './support.js';
+import { changing, engine, fresh, joined, make, planFor, streamOf, rgb, rung, testPicture, x264 } from './support.js';
 
 // Red, green, blue, white: top left, top right, bottom left, bottom right.
 const quarters =
@@ -66,6 +66,54 @@ test('pixels that are not square become square', async () => {
   assert.is(stream.sample_aspect_ratio, '1:1');
   assert.is(stream.width, 320);
   assert.is(corners(made), 'rgbw');
+});
+
+const white = (size: string, ...more: string[]): string[] => [
+  '-f',
+  'lavfi',
+  '-i',
+  `color=white:s=${size}:r=25:d=2`,
+  ...more,
+];
+/** Luma in the middle and at the edges: left, top. */
+function edges(path: string, second: number): string {
+  const plane = rgb(path, `select=gte(t\\,${second})`, 'scale=9:9:flags=area');
+  const at = (x: number, y: number): string => ((plane[(y * 9 + x) * 3] ?? 0) > 128 ? 'w' : 'b');
+  return at(4, 4) + at(0, 4) + at(4, 0);
+}
+
+const changes: [string, string[], string[], Partial<EnginePlan>, string][] = [
+  ['4:3 to 16:9, by size', white('160x120', ...x264), white('320x120', ...x264), { rungs: [rung('a', 160, 120)] }, 'wwb'],
+  ['16:9 to 4:3, by size', white('320x120', ...x264), white('160x120', ...x264), { rungs: [rung('a', 320, 120)] }, 'wbw'],
+  ['by the aspect of a sample', white('160x120', '-vf', 'setsar=1', ...x264), white('160x120', '-vf', 'setsar=2', ...x264), { rungs: [rung('a', 160, 120)] }, 'wwb'],
+  ['MPEG-2, 4:3 to 16:9', white('160x120', '-aspect', '4:3', '-c:v', 'mpeg2video'), white('160x120', '-aspect', '2.21', '-c:v', 'mpeg2video'), { rungs: [rung('a', 160, 120)] }, 'wwb'],
+  ['turned by a quarter', white('160x120', ...x264), white('320x120', ...x264), { rotation: 90, rungs: [rung('a', 120, 160)] }, 'wbw'],
+  ['deinterlaced on the way', white('160x120', '-vf', 'setsar=1', ...x264), white('160x120', '-vf', 'setsar=2', ...x264), { deinterlace: true, rungs: [rung('a', 160, 120)] }, 'wwb'],
+  ['the same shape, larger', white('160x120', ...x264), white('320x240', ...x264), { rungs: [rung('a', 160, 120)] }, 'www'],
+]; // prettier-ignore
+for (const [name, before, after, plan, expected] of changes) {
+  test(`frames of another shape are shown whole, between black bars: ${name}`, async () => {
+    const made = planFor(changing(before, after), plan);
+    const result = await engine(made);
+    const [first] = result.rungs;
+    if (!first) throw new Error('No rung was made.');
+    const path = joined(made, first);
+    assert.is(edges(path, 1), 'www');
+    assert.is(edges(path, 3), expected);
+    assert.is(
+      /shape of the frames changes: 50 of (?:99|100) /.test(result.warnings.join(' ')),
+      expected !== 'www',
+      result.warnings.join(' '),
+    );
+  });
+}
+
+test('frames of a few pixels', async () => {
+  for (const size of ['10x5', '5x3', '2x2', '16x1']) {
+    const file = make('.mkv', ...testPicture('64x64', '25', 1), '-vf', `scale=${size.replace('x', ':')}`, '-c:v', 'ffv1', '-pix_fmt', 'yuv444p'); // prettier-ignore
+    const result = await engine(planFor(file, { deinterlace: true, rungs: [rung('a', 16, 16)] }));
+    assert.is(result.framesEncoded, 25, size);
+  }
 });
 
 test('interlaced pictures lose their combs; one picture for each', async () => {

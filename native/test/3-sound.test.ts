@@ -112,6 +112,24 @@ test('several tracks, of one and of six channels', async () => {
   );
 });
 
+test('of many channels that nobody names the first two are kept', async () => {
+  for (const [channels, codec] of [
+    [10, 'pcm_s16le'],
+    [32, 'pcm_s16le'],
+    [10, 'pcm_f32le'],
+  ] as const) {
+    // Silence but for the second channel.
+    const raw = Buffer.alloc(2 * rate * channels * 2);
+    for (let index = 0; index < 2 * rate; index++) raw.writeInt16LE(Math.round(16_000 * Math.sin(index / 20)), (index * channels + 1) * 2); // prettier-ignore
+    const path = fresh('.raw');
+    writeFileSync(path, raw);
+    const file = make('.mov', ...testPicture('160x90', '25', 2), '-f', 's16le', '-ar', String(rate), '-ac', String(channels), '-i', path, ...x264, '-c:a', codec); // prettier-ignore
+    const { result, sound } = await made(planFor(file));
+    assert.match(result.warnings.join(' '), `Of the ${channels} channels`);
+    assert.ok(Math.max(...samples(sound).subarray(rate / 2, rate)) > 0.1, `${channels} ${codec}`);
+  }
+});
+
 test('a broken track is left out with a word of it', async () => {
   const file = make('.mkv', ...testPicture('160x90', '25', 2), ...tone(2), ...x264, '-c:a', 'mp3');
   // Sound of zeros: no MP3 frame begins with them.

@@ -130,6 +130,21 @@ test('damage costs pictures, not the job', async () => {
   }
 });
 
+test('a video that is encrypted, or mostly damaged, fails instead of showing garbage', async () => {
+  const code = (plan: EnginePlan): Promise<string> => engine(plan).then(() => 'it was made', (thrown: unknown) => (thrown as EngineFailure).code); // prettier-ignore
+  const key = '00112233445566778899aabbccddeeff';
+  const clear = make('.mp4', ...testPicture('160x90', '25', 2), ...x264);
+  const encrypted = make('.mp4', '-i', clear, '-c', 'copy', '-encryption_scheme', 'cenc-aes-ctr', '-encryption_key', key, '-encryption_kid', key); // prettier-ignore
+  assert.is(await code(planFor(encrypted)), 'ENCRYPTED');
+  // The same bytes without a word about it.
+  const bytes = readFileSync(clear);
+  const at = bytes.indexOf('mdat') + 4;
+  for (let index = at + 400; index < bytes.length && index < at + bytes.readUInt32BE(at - 8) - 8; index++) bytes[index] = (index * 2_654_435_761) >>> 24; // prettier-ignore
+  const broken = fresh('.mp4');
+  writeFileSync(broken, bytes);
+  assert.is(await code(planFor(clear, { input: broken })), 'DECODE_FAILED');
+});
+
 test('every way to cut a file short ends', async () => {
   for (const suffix of ['.mkv', '.ts', '.mp4']) {
     const whole = make(suffix, ...testPicture('160x90', '25', 2), ...tone(2), ...x264, '-c:a', 'aac', ...(suffix === '.mp4' ? ['-movflags', 'faststart'] : [])); // prettier-ignore

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { confinePath, type EnginePlan, type EngineResult } from '../index.js';
 import { onStandin, resultOf, standin, type OnStandin } from './on-standin.js';
 import { scaleReference } from './scale-reference.js';
-import { engine, fresh, joined, make, pictures, planFor, rung, testPicture, tone, x264 } from './support.js';
+import { changing, engine, fresh, joined, make, pictures, planFor, rung, testPicture, tone, x264 } from './support.js';
 
 const native = dirname(dirname(dirname(confinePath)));
 const two = [rung('sd', 320, 180), rung('hd', 640, 360)];
@@ -161,6 +161,50 @@ for (const [name, suffix, args, changes] of forms) {
     assert.ok(chroma >= 36, `chroma ${chroma} dB`);
   });
 }
+
+test('frames of another shape are shown whole, between black bars, as on the CPU', async () => {
+  const shapes: [string, string[], string[]][] = [
+    ['by size', [...testPicture('640x360', '25', 2), ...x264], [...testPicture('480x360', '25', 2), ...x264]],
+    ['by the aspect of a sample', [...testPicture('640x360', '25', 2), '-vf', 'setsar=1', ...x264], [...testPicture('640x360', '25', 2), '-vf', 'setsar=4/3', ...x264]],
+    ['MPEG-2', [...testPicture('640x352', '25', 2), '-aspect', '4:3', '-c:v', 'mpeg2video', '-b:v', '4M', '-flags', 'low_delay'], [...testPicture('640x352', '25', 2), '-aspect', '16:9', '-c:v', 'mpeg2video', '-b:v', '4M', '-flags', 'low_delay']],
+    ['ten bits', [...testPicture('640x360', '25', 2), '-pix_fmt', 'yuv420p10le', ...x265], [...testPicture('480x360', '25', 2), '-pix_fmt', 'yuv420p10le', ...x265]],
+  ]; // prettier-ignore
+  for (const [name, before, after] of shapes) {
+    const file = changing(before, after);
+    const gpuPlan = onGpu(file, name === 'ten bits' ? { codec: 'hevc', bitDepth: 10 } : {});
+    const run = onStandin([gpuPlan]);
+    const gpu = resultOf(run.outcomes[0]);
+    clean(run);
+    assert.is(gpu.decoder, 'NVDEC', name);
+    assert.match(gpu.warnings.join(' '), /shape of the frames changes: 50 of (?:99|100) /, name);
+    const rungs = gpuPlan.rungs.map((made) => ({ ...made, bitrate: 60e6, maxBitrate: 90e6, bufferSize: 90e6 }));
+    const cpuPlan = planFor(file, { rungs });
+    const cpu = await engine(cpuPlan);
+    const { luma, chroma } = psnr(firstRung(gpuPlan, gpu), firstRung(cpuPlan, cpu), 'null');
+    assert.ok(luma >= 36 && chroma >= 34, `${name}: luma ${luma} dB, chroma ${chroma} dB`);
+  }
+});
+
+test('where only the video falls silent its last frame stands, also on the GPU', async () => {
+  const cut = ['-vf', "select='lt(t,3)+gte(t,16)'", '-fps_mode', 'vfr'];
+  const file = make(
+    '.ts',
+    ...testPicture('640x360', '25', 18),
+    ...tone(18),
+    ...cut,
+    ...x264,
+    '-bf',
+    '2',
+    '-c:a',
+    'aac',
+  );
+  const run = onStandin([onGpu(file)]);
+  const gpu = resultOf(run.outcomes[0]);
+  clean(run);
+  const cpu = await engine(planFor(file));
+  assert.equal([gpu.duration, gpu.framesEncoded, gpu.warnings], [cpu.duration, cpu.framesEncoded, cpu.warnings]);
+  assert.ok(gpu.framesEncoded > gpu.framesDecoded);
+});
 
 const clip = make('.mp4', ...testPicture('640x360', '25', 4), ...tone(4), ...x264, '-bf', '2');
 

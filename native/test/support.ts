@@ -156,6 +156,15 @@ export const rgb = (path: string, ...filters: string[]): Buffer => picture(path,
 export const yuv = (path: string, ...filters: string[]): Buffer =>
   picture(path, 'yuv420p', ['format=yuv420p', ...filters]);
 
+/** Two halves of 2 s one after the other in one stream: sizes, or aspects of a sample, that change in the middle. */
+export function changing(first: string[], second: string[]): string {
+  const path = fresh('.ts');
+  const part = (args: string[], start: number): Buffer =>
+    readFileSync(make('.ts', ...args, '-output_ts_offset', String(start)));
+  writeFileSync(path, Buffer.concat([part(first, 10), part(second, 12)]));
+  return path;
+}
+
 /** Sound of a file, one channel of floats. */
 export function samples(path: string): Float32Array {
   const bytes = execFileSync('ffmpeg', ['-v', 'error', '-i', path, '-ac', '1', '-f', 'f32le', '-'], {

@@ -1,6 +1,6 @@
 // Telemetry: packets a second, in full, with their checksums, beside the one other decoder that npm has (stanag), in turns in
 // the same run; and transport streams to decoded packets beside the plain reading of the file. One thread, CPU time.
-// `node dist/bench/klv.js [rounds]`; real recordings where SORTIE_MEDIA says, else the sample flight.
+// `node dist/bench/klv.js [rounds]`; real recordings where SORTIE_MEDIA says, else the generated flight.
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, tmpdir } from 'node:os';
@@ -34,16 +34,22 @@ async function best(...works: (() => Promise<void> | void)[]): Promise<number[]>
   return least;
 }
 
-async function sampleOr(name: string): Promise<string> {
-  const path = join(media, name);
-  if (media !== '' && existsSync(path)) return path;
-  const made = join(folder, 'flight.ts');
-  if (!existsSync(made)) await generateFlight(made, { seconds: 20, width: 640, height: 360, fps: 30 });
-  return made;
+/** What is measured: each row bears the name of what it was measured on. */
+interface Input {
+  name: string;
+  path: string;
 }
 
-async function rawPackets(name: string): Promise<Buffer> {
-  const path = await sampleOr(name);
+async function inputs(...names: string[]): Promise<Input[]> {
+  const recordings = media === '' ? [] : names.map((name) => ({ name: `\`${name}\``, path: join(media, name) }));
+  const there = recordings.filter(({ path }) => existsSync(path));
+  if (there.length > 0) return there;
+  const path = join(folder, 'flight.ts');
+  if (!existsSync(path)) await generateFlight(path, { seconds: 20, width: 640, height: 360, fps: 30 });
+  return [{ name: 'generated flight', path }];
+}
+
+async function rawPackets(path: string): Promise<Buffer> {
   if (path.endsWith('.klv')) return readFileSync(path);
   const packets: Buffer[] = [];
   for await (const { bytes } of readKlvFile(path, new KlvReader('mpegts'))) packets.push(Buffer.from(bytes));
@@ -55,8 +61,8 @@ const thousands = (value: number): string => Math.round(value).toLocaleString('e
 try {
   console.log(`${cpus().length} cores, ${rounds} rounds each; CPU time of one thread`);
   console.log('| packets | Sortie | stanag | ratio |\n| --- | ---: | ---: | ---: |');
-  for (const name of ['raw_cheyenne.klv', 'klv_sync_jitc0601_frag3.ts']) {
-    const bytes = await rawPackets(name);
+  for (const { name, path } of await inputs('raw_cheyenne.klv', 'klv_sync_jitc0601_frag3.ts')) {
+    const bytes = await rawPackets(path);
     const count = new Framer().push(bytes).length;
     const repeats = Math.ceil(40_000 / count);
     const [ours = 1, theirs = 1] = await best(
@@ -72,8 +78,7 @@ try {
     console.log(`| ${name}, ${(bytes.length / count).toFixed(0)} bytes each | ${thousands(sortie)}/s | ${thousands(peer)}/s | ${(sortie / peer).toFixed(1)} |`); // prettier-ignore
   }
   console.log('| transport stream | decoded | only read | packets |\n| --- | ---: | ---: | ---: |');
-  for (const name of ['klv_sync_cheyenne_h264.ts', 'klv_sync_jitc0601_frag3.ts']) {
-    const path = await sampleOr(name);
+  for (const { name, path } of await inputs('klv_sync_cheyenne_h264.ts', 'klv_sync_jitc0601_frag3.ts')) {
     const megabytes = statSync(path).size / 1e6;
     const repeats = Math.ceil(200 / megabytes);
     let packets = 0;
