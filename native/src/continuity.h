@@ -35,6 +35,9 @@ class Continuity {
   /** What comes after the packet in question, in the order of the file; `far`: as much as may be held, for where a clock breaks. */
   using Ahead = std::function<std::vector<Tick>(bool far)>;
 
+  /** So many breaks of the video's clock are remembered; the telemetry's reader goes by the first thousand (budgets.ts). */
+  static constexpr size_t kMostJumps = 10000;
+
   explicit Continuity(const Settings& settings) : settings_(settings), clocks_(settings.streams) {}
 
   /** What is to be added to the packet's times. */

@@ -49,5 +49,7 @@ class Timeline {
 int64_t longestGap(AVRational frameRate);
 /** Frames may stand for so long in all; a longer pause is a fault of the clock. */
 constexpr int64_t kLongestStand = 12 * 3600 * kTicksPerSecond;
+/** No clock tells more, in ticks before zero or after it (1,500 years): what does is no time. Sums of some thousand of them still fit. */
+constexpr int64_t kFarthest = INT64_C(1) << 52;
 
 }  // namespace sortie

@@ -64,6 +64,9 @@ const refused: readonly (readonly [name: string, text: string, words: RegExp])[]
   ['times that have lost them, and are digits again', `${head}\n1717240000000000,46.5,7.5\n1717240000000000,46.6,7.6\n`, /^a\.csv: all of its 2 lines have the time 1717240000000000, but not the same place/],
   ['a comma in doubt', `${head}\n${stamp},"46,512","7,512"\n`, /in doubt whether its comma stands before decimals or thousands/],
   ['a unit that is another', `${head},Slant Range (ft)\n${row},1\n`, /column "Slant Range \(ft\)": the unit is ft; it must be m\./],
+  ['a quotation mark inside a value', `${head},Mission ID\n${row},pipe of 5" wide\n`, /^a\.csv, line 2: a quotation mark stands inside a value/],
+  ['a quotation mark as the separator', `sep="\n${head.replaceAll(',', '"')}\n`, /^a\.csv, line 1: a quotation mark stands inside a value/],
+  ['a quotation mark that does not end', `${head},Mission ID\n${row},"${'x'.repeat(5000)}\n`, /^a\.csv: it is no table of comma-separated values: .{1,200}$/],
   ['no known name', 'a;b;c\n1;2;3\n', /the column "Precision Timestamp" is missing \(found: a;b;c\)/],
 ];
 for (const [name, text, words] of refused)

@@ -1,6 +1,6 @@
 // A table of telemetry. csv-parse, because quoting and line ends have many forms.
 import { pipeline, Readable } from 'node:stream';
-import { parse } from 'csv-parse';
+import { CsvError, parse } from 'csv-parse';
 import { sidecarBudget } from '../budgets.js';
 import { Cells, RoundedTimes } from './csv-cells.js';
 import { columnsOf, knownNames, type Column } from './csv-columns.js';
@@ -13,6 +13,8 @@ import { textOf } from './text.js';
 const separators = [',', ';', '\t', '|'];
 /** Excel's own line before the header: "sep=;". */
 const separatorLine = /^sep=(.)?\s{0,9}$/i;
+/** Characters of what csv-parse says. */
+const mostWords = 200;
 
 /** The first line that is not empty; as much of it as one may have. */
 async function firstLine(path: string): Promise<string> {
@@ -62,6 +64,14 @@ function itemsOf(columns: readonly Column[], cells: Cells, record: readonly stri
   return null;
 } // prettier-ignore
 
+/** Its own words hold the value in which it stumbled, however long that is. */
+function faultOfTable(sidecar: Sidecar, { code, message }: CsvError): Error {
+  const line = / at line (\d{1,15})/.exec(message)?.[1];
+  if (code === 'INVALID_OPENING_QUOTE' && line !== undefined)
+    return wrong(sidecar, `line ${line}`, 'a quotation mark stands inside a value; put the whole value in quotation marks, and write that mark twice.'); // prettier-ignore
+  return wrong(sidecar, '', `it is no table of comma-separated values: ${message.slice(0, mostWords)}`);
+}
+
 export const csvReader = (sidecar: Sidecar): ((mended: Mended) => AsyncGenerator<Row>) =>
   async function* rows(mended) {
     const separator = await separatorOf(sidecar);
@@ -86,9 +96,7 @@ export const csvReader = (sidecar: Sidecar): ((mended: Mended) => AsyncGenerator
         yield { items, mediaTime: null };
       }
     } catch (error) {
-      if (error instanceof Error && 'code' in error && String(error.code).startsWith('CSV_'))
-        throw wrong(sidecar, '', `it is no table of comma-separated values: ${error.message}`);
-      throw error;
+      throw error instanceof CsvError ? faultOfTable(sidecar, error) : error;
     }
     if (!columns) throw wrong(sidecar, '', 'it is empty.');
     if (rounded.fault !== null) throw wrong(sidecar, '', rounded.fault);
