@@ -104,6 +104,9 @@ const refused = (act: () => unknown): boolean => {
 test('names are only looked at for their extension', () => {
   assert.is(checkName('Flight 7.TS'), 'ts');
   assert.is(checkName('../../etc/passwd.mp4'), 'mp4');
+  assert.is(checkName('DJI_0001.LRF'), 'lrf');
+  assert.throws(() => checkName('flight'), /no extension/);
+  assert.throws(() => checkName('FLY001.DAT'), /convert it to GPX/);
   assert.ok(refused(() => checkName('')));
   assert.ok(refused(() => checkName('run.exe')));
   assert.ok(refused(() => checkName('noextension')));

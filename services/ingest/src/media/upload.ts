@@ -7,6 +7,8 @@ const videoExtensions = [
   'ts', 'mp4', 'mpg', 'mpeg', 'avi', 'mov', 'mpeg4',
   'm2ts', 'mts', 'm2t', 'tsv', 'm4v', 'mkv', 'webm', 'flv', '3gp', '3g2', 'wmv', 'asf', 'mxf', 'ogv', 'ivf', 'y4m',
   'vob', 'm2v', '264', 'h264', 'avc', '265', 'h265', 'hevc', 'klv',
+  // MP4 under other names: the small copies of DJI and GoPro, and their spherical cameras and Insta360's.
+  'lrf', 'lrv', 'osv', '360', 'insv',
 ]; // prettier-ignore
 const sidecarExtensions = ['txt', 'csv', 'gpx', 'srt', 'ass'];
 
@@ -26,6 +28,9 @@ const foreign: readonly [string, Buffer][] = [
   ['a web page', Buffer.from('<!DOCTYPE')],
   ['a web page', Buffer.from('<html')],
 ];
+
+/** Logs of aircraft and other tracks that are not read. */
+const trackExtensions = ['dat', 'log', 'bin', 'tlog', 'ulg', 'kml', 'kmz', 'tcx', 'fit', 'nmea', 'json', 'geojson'];
 
 const longestName = 255;
 
@@ -49,6 +54,9 @@ export function checkName(fileName: string): string {
   if (fileName.length > longestName) throw SortieError.field('file_name', `is longer than ${longestName} characters`);
   const extension = /\.([A-Za-z0-9]{1,8})$/.exec(fileName)?.[1]?.toLowerCase() ?? '';
   if (videoExtensions.includes(extension) || isSidecar(extension, false)) return extension;
+  if (extension === '') throw new SortieError('FILE_TYPE_REFUSED', 'The name of the file has no extension; name it by what it holds, for example flight.mp4 or flight.ts.'); // prettier-ignore
+  if (trackExtensions.includes(extension))
+    throw new SortieError('FILE_TYPE_REFUSED', `Flight logs and tracks of type "${extension}" are not read; convert it to GPX or to a CSV table.`); // prettier-ignore
   throw new SortieError(
     'FILE_TYPE_REFUSED',
     `Files of type "${extension}" are not taken; upload one of ${[...videoExtensions, ...sidecarExtensions].join(', ')}.`,
