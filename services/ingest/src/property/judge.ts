@@ -82,6 +82,8 @@ export function complaints(recipe: Recipe, source: Source, layer: Layer): string
     const seen = secondBy(marks, time);
     if (!seen || jumps.some((jump) => near(jump, time, edge))) continue;
     const { second } = seen;
+    // Behind the end of a piece the last picture may stand; of that time the source holds nothing.
+    if (recipe.pieces.some(({ to }) => second > to && second - (time - seen.start) <= to)) continue;
     const joining = jumps.some((jump) => near(jump, time, settling)) || isSettling(recipe, second);
     const sound = joining ? null : heard(time);
     if (sound === null) {
