@@ -13,6 +13,8 @@ constexpr int64_t kBackwards = kTicksPerSecond / 2;
 constexpr int64_t kSkew = 5 * kTicksPerSecond;
 /** A file whose clock breaks at every packet is not looked at in detail. */
 constexpr int kMostDecisions = 1000;
+/** H.264 and HEVC reorder up to 16 frames (ITU-T H.264, max_dec_frame_buffering). */
+constexpr int kReordered = 16;
 }  // namespace
 
 int64_t Continuity::backwards() const { return settings_.broadcast ? kBackwards : settings_.longestGap; }
@@ -114,8 +116,29 @@ void Continuity::meet(Stream& stream, const Tick& tick, const Ahead& ahead) {
   }
 }
 
+bool Continuity::comesBefore(const Tick& tick) const {
+  const Stream& stream = clocks_[tick.stream];
+  const int64_t before = stream.gap - (tick.time + stream.offsetBefore);
+  return stream.untilGap > 0 && before >= 0 && before <= settings_.longestGap;
+}
+
+int64_t Continuity::foresee(const Tick& first, int64_t end, const Ahead& ahead) {
+  Stream& stream = clocks_[first.stream];
+  stream.gap = stream.expected = end + stream.offset;
+  stream.offsetBefore = stream.offset;
+  stream.untilGap = kReordered;
+  meet(stream, first, ahead);
+  stream.expected = first.time + stream.offset;
+  return stream.offset;
+}
+
 int64_t Continuity::place(const Tick& tick, const Ahead& ahead) {
   Stream& stream = clocks_[tick.stream];
+  if (stream.untilGap > 0 && comesBefore(tick)) {
+    --stream.untilGap;
+    return stream.offsetBefore;
+  }
+  stream.untilGap = 0;
   if (!stream.started)
     begin(stream, tick, ahead);
   else

@@ -42,6 +42,16 @@ class Continuity {
 
   /** What is to be added to the packet's times. */
   int64_t place(const Tick& tick, const Ahead& ahead);
+  /**
+   * Frames are shown in another order than they are decoded in: of those that are decoded before a gap some may be shown behind it.
+   * Decides on the gap before it comes: `end` is the end of what is decoded before it, by the container's clock, and `first` what
+   * comes behind. Gives what is to be added behind it; to what is decoded before it `place` adds what it added so far.
+   */
+  int64_t foresee(const Tick& first, int64_t end, const Ahead& ahead);
+  /** Whether a gap was foreseen and the packet is decoded before it. */
+  bool comesBefore(const Tick& tick) const;
+  /** What is added to the newest packets of a stream. */
+  int64_t offsetOf(size_t stream) const { return clocks_[stream].offset; }
 
   /** Continuous clock to the container's own. */
   int64_t sourceClock(int64_t time) const { return time - offsetAt(time); }
@@ -55,6 +65,10 @@ class Continuity {
     /** Where the next packet should stand, on the continuous clock. */
     int64_t expected = 0;
     int64_t offset = 0;
+    /** Before the gap that was foreseen: its place, and what is added. */
+    int64_t gap = 0;
+    int64_t offsetBefore = 0;
+    int untilGap = 0;
   };
   struct Jump {
     int64_t from;

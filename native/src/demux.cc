@@ -18,6 +18,8 @@ constexpr int kBuffer = 128 * 1024;
 constexpr int64_t kProbeBytes = 20 * 1000 * 1000;
 constexpr int64_t kAnalyseMicroseconds = 15 * AV_TIME_BASE;
 constexpr int kMaxFailures = 100;
+// More gaps than any recording has, for which packets are read ahead.
+constexpr int kMostGaps = 1000;
 // What is read ahead to judge times: usually a few frames, more where a clock breaks.
 constexpr size_t kHeldPackets = 400, kHeldFarPackets = 2000;
 constexpr size_t kHeldBytes = 4 << 20, kHeldFarBytes = 16 << 20;
@@ -291,20 +293,44 @@ int64_t Demuxer::mended() const {
   return count;
 }
 
+std::vector<Tick> Demuxer::ticksAhead(bool far) {
+  if (far) fill(true);
+  std::vector<Tick> ticks;
+  for (const Held& later : held_)
+    if (later.time != AV_NOPTS_VALUE) ticks.push_back({later.stream, later.time, later.duration});
+  return ticks;
+}
+
+/** Whether a frame is decoded before a gap and shown behind it; the gap is then decided on. */
+bool Demuxer::isShownBehindGap(const Held& held) {
+  const AVPacket& packet = *held.packet;
+  if (format_->streams[held.stream] != video_ || packet.pts == AV_NOPTS_VALUE || packet.dts == AV_NOPTS_VALUE) return false;
+  const int64_t most = longestGap({plan_.frameRateNum, plan_.frameRateDen});
+  if (av_rescale_q(packet.pts - packet.dts, video_->time_base, kTicks) <= most) return false;
+  if (continuity_->comesBefore({held.stream, held.time, held.duration})) return true;
+  if (++gapsLookedFor_ > kMostGaps) return false;
+  int64_t end = held.time + held.duration;
+  for (const Tick& later : ticksAhead(true)) {
+    if (later.stream != held.stream) continue;
+    if (later.time - end > most) {
+      continuity_->foresee(later, end, [this](bool far) { return ticksAhead(far); });
+      return true;
+    }
+    end = std::max(end, later.time + later.duration);
+  }
+  return false;
+}
+
 /** Puts the packet on the one continuous clock. */
 void Demuxer::straighten(Held& held) {
   if (held.time == AV_NOPTS_VALUE) return;
-  const int64_t offset = continuity_->place({held.stream, held.time, held.duration}, [&](bool far) {
-    if (far) fill(true);
-    std::vector<Tick> ticks;
-    for (const Held& later : held_)
-      if (later.time != AV_NOPTS_VALUE) ticks.push_back({later.stream, later.time, later.duration});
-    return ticks;
-  });
-  if (offset == 0) return;
-  const int64_t shift = av_rescale_q(offset, kTicks, format_->streams[held.stream]->time_base);
-  if (held.packet->pts != AV_NOPTS_VALUE) held.packet->pts += shift;
-  if (held.packet->dts != AV_NOPTS_VALUE) held.packet->dts += shift;
+  const bool behindGap = isShownBehindGap(held);
+  const int64_t offset = continuity_->place({held.stream, held.time, held.duration}, [this](bool far) { return ticksAhead(far); });
+  const auto move = [&](int64_t& time, int64_t ticks) {
+    if (time != AV_NOPTS_VALUE) time += av_rescale_q(ticks, kTicks, format_->streams[held.stream]->time_base);
+  };
+  move(held.packet->pts, behindGap ? continuity_->offsetOf(held.stream) : offset);
+  move(held.packet->dts, offset);
 }
 
 int64_t Demuxer::sourceClock(int64_t time) const {

@@ -64,6 +64,8 @@ class Demuxer {
   void mendTimes(Held& held);
   std::vector<int64_t> following(size_t stream, int64_t AVPacket::*time) const;
   void straighten(Held& held);
+  std::vector<Tick> ticksAhead(bool far);
+  bool isShownBehindGap(const Held& held);
   void noteFrame(const AVPacket& packet);
 
   const EnginePlan& plan_;
@@ -80,6 +82,7 @@ class Demuxer {
   int failures_ = 0;
   bool damaged_ = false;
   bool atEnd_ = false;
+  int gapsLookedFor_ = 0;
 
   std::deque<Held> held_;
   size_t heldBytes_ = 0;

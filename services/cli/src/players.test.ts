@@ -1,11 +1,10 @@
 // The frame that a player shows at a media time is the frame of that time, with frames that are decoded before they are shown: in
 // Chromium with hls.js, and in what is built on libavformat (ffplay, mpv, VLC's fallback).
 import { execFileSync } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
-import { basename, extname, join, normalize } from 'node:path';
+import { basename, extname, join, normalize, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { mediaPlaylist } from '@sortie/ingest/hls/media-playlist';
 import { multivariantPlaylist } from '@sortie/ingest/hls/multivariant';
@@ -92,7 +91,7 @@ it.after(async ({ directory, server, browser }: Partial<Context>) => {
 
 async function writePlaylists(folder: string, { made }: Layer): Promise<void> {
   const bandwidth = { peak: 200_000, average: 100_000 };
-  const beside = (path: string): string => path.replace(/[^/]+$/, 'index.m3u8');
+  const beside = (path: string): string => posix.join(posix.dirname(path), 'index.m3u8');
   for (const { initPath, segments } of [...made.rungs, ...made.audio])
     await writeFile(join(folder, beside(initPath)), mediaPlaylist(initPath, segments));
   const video = made.rungs.map((rung) => ({ ...rung, path: beside(rung.initPath), frameRate: rate, bandwidth }));

@@ -4,20 +4,20 @@ import type { Source } from './make.js';
 import { rate, type Recipe, type Silence } from './recipe.js';
 
 const frame = 1 / rate;
-/** Half a frame of rounding beside one frame; seconds. */
-const tolerance = { picture: 0.01, sound: frame + 0.05, position: frame + 0.01 };
+/** Seconds. */
+const tolerance = { picture: 0.01, sound: 0.05, position: frame + 0.01 };
 const step = 0.37;
-/** The sound's pitch is measured over 0.2 s. */
+/** Seconds around a join that are not looked at. */
 const edge = 0.25;
 
-/** Behind a join the sound may be stretched for some frames, which raises or lowers it, before it is put where it belongs. */
+/** The sound is known by what is heard within half a second, and behind a join it is put in its place after some frames. */
 const settling = 0.7;
 
 const near = (a: number, b: number, most: number): boolean => Math.abs(a - b) <= most;
 const text = (value: number): string => value.toFixed(3);
 
 /** All pictures of the source, once each and in order; while one stands it comes again. */
-function pictureComplaints({ pieces }: Recipe, { pictures }: Source, { shown }: Layer): string[] {
+function pictureComplaints({ pieces }: Recipe, { pictures }: Source, { shown, made }: Layer): string[] {
   const firsts = shown.filter(({ picture }, index) => picture !== shown[index - 1]?.picture);
   const numbers = firsts.map(({ picture }) => picture);
   const wrong = numbers.findIndex((picture, index) => picture !== pictures[index]);
@@ -29,7 +29,8 @@ function pictureComplaints({ pieces }: Recipe, { pictures }: Source, { shown }: 
   firsts.forEach(({ time, picture }, index) => {
     const before = firsts[index - 1];
     // Where a piece begins it is for the clocks to say how long nobody filmed.
-    if (!before || isJoin(pieces, before.picture, picture)) return;
+    const joined = made.clockJumps.some(({ mediaTime }) => near(mediaTime, time, edge));
+    if (!before || joined || isJoin(pieces, before.picture, picture)) return;
     const [shownFor, filmed] = [time - before.time, pictureSecond(picture - before.picture)];
     if (!near(shownFor, filmed, tolerance.picture))
       found.push(`picture ${before.picture} stands ${text(shownFor)} s before ${picture} at ${text(time)}, which was filmed ${text(filmed)} s later`);
@@ -46,8 +47,6 @@ function secondBy(marks: readonly { start: number; second: number }[], time: num
   return mark ? { start: mark.start, second: mark.second + time - mark.start } : null;
 } // prettier-ignore
 
-const isSaid = (warnings: readonly string[], forms: RegExp): boolean => warnings.some((warning) => forms.test(warning));
-
 /** Whether the source holds that stream around the second, without an edge nearby. */
 const holds = ({ pieces }: Recipe, second: number, what: Silence, margin: number): boolean =>
   pieces.some(
@@ -57,13 +56,23 @@ const holds = ({ pieces }: Recipe, second: number, what: Silence, margin: number
       gaps.every((gap) => !gap.silent.includes(what) || second < gap.from - margin || second > gap.to + margin),
   );
 
+/** A track may begin after the video. */
+const trackBegin = ({ sidecar, pieces }: Recipe): number =>
+  sidecar ? Math.max(0, (pieces[0]?.from ?? 0) - sidecar.before) + sidecar.phase : 0;
+
 const isSettling = ({ pieces }: Recipe, second: number): boolean =>
-  pieces.slice(1).some(({ from }) => second > from - edge && second < from + settling);
+  pieces.some(
+    ({ from, to }, index) =>
+      (index > 0 && second > from - settling && second < from + settling) ||
+      (index < pieces.length - 1 && second > to - settling && second < to + settling),
+  );
 
 export function complaints(recipe: Recipe, source: Source, layer: Layer): string[] {
-  const { made, shown, cues, rows, heard, warnings } = layer;
+  const { made, shown, cues, rows, heard } = layer;
   const found = pictureComplaints(recipe, source, layer);
-  const complain = (what: string): void => void (found.length < 12 && found.push(what));
+  const complain = (what: string): void => {
+    if (found.length < 12) found.push(what);
+  };
   const marks = shown
     .filter(({ picture }, index) => picture !== shown[index - 1]?.picture)
     .map(({ time, picture }) => ({ start: time, second: pictureSecond(picture) }));
@@ -73,9 +82,12 @@ export function complaints(recipe: Recipe, source: Source, layer: Layer): string
     const seen = secondBy(marks, time);
     if (!seen || jumps.some((jump) => near(jump, time, edge))) continue;
     const { second } = seen;
-    const sound = isSettling(recipe, second) ? null : heard(time);
+    // Behind the end of a piece the last picture may stand; of that time the source holds nothing.
+    if (recipe.pieces.some(({ to }) => second > to && second - (time - seen.start) <= to)) continue;
+    const joining = jumps.some((jump) => near(jump, time, settling)) || isSettling(recipe, second);
+    const sound = joining ? null : heard(time);
     if (sound === null) {
-      if (recipe.audio && holds(recipe, second, 'audio', settling)) complain(`at ${text(time)}, of ${text(second)}, nothing is heard`); // prettier-ignore
+      if (!joining && recipe.audio && holds(recipe, second, 'audio', settling)) complain(`at ${text(time)}, of ${text(second)}, nothing is heard`); // prettier-ignore
     } else if (!near(sound, second, tolerance.sound)) {
       complain(`at ${text(time)} the picture is of ${text(second)}, the sound of ${text(sound)}`);
     }
@@ -88,7 +100,8 @@ export function complaints(recipe: Recipe, source: Source, layer: Layer): string
   function complainOfCue(cue: Told | null, time: number, second: number): void {
     const period = 1 / (telemetryRate ?? 1);
     if (!cue) {
-      if (holds(recipe, second, 'klv', period + 0.1)) complain(`at ${text(time)}, of ${text(second)}, nothing is told`);
+      if (second >= trackBegin(recipe) && holds(recipe, second, 'klv', period + 0.1))
+        complain(`at ${text(time)}, of ${text(second)}, nothing is told`);
       return;
     }
     // What was told last before a join holds until the next packet.
@@ -100,7 +113,7 @@ export function complaints(recipe: Recipe, source: Source, layer: Layer): string
       return;
     }
     const told = row.second + time - row.start;
-    if (!near(told, second, tolerance.position) && !isSaid(warnings, /^(?!)/))
+    if (!near(told, second, tolerance.position))
       complain(`at ${text(time)} the picture is of ${text(second)}, the position of ${text(told)}`);
   }
 }

@@ -12,7 +12,7 @@ import { extractOrder } from '../steps/extract-klv.js';
 import { extract } from '../telemetry/extract.js';
 import { bits, gray, secondAt, type Source } from './make.js';
 import { rate } from './recipe.js';
-import { pitchOf, soundRate } from './pitch.js';
+import { secondOf, soundRate } from './pitch.js';
 
 export interface Shown {
   /** Media time. */
@@ -112,10 +112,7 @@ function hearing(outputDir: string, { audio: [track] }: EngineResult): Layer['he
   if (!track) return () => null;
   const bytes = tool('ffmpeg', '-i', joined(outputDir, track), '-ac', '1', '-ar', String(soundRate), '-f', 's16le', '-'); // prettier-ignore
   const samples = new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~1)));
-  return (time) => {
-    const pitch = pitchOf(samples, time);
-    return pitch === null ? null : (pitch - 300) / 20;
-  };
+  return (time) => secondOf(samples, time);
 }
 
 const secondsOf = (text: string): number => {
@@ -132,7 +129,7 @@ function cuesIn(outputDir: string, segments: number): Told[] {
   const cues = new Map<number, Told>();
   for (let index = 1; index <= segments; index++) {
     const text = readFileSync(join(outputDir, `telemetry/cues/${String(index).padStart(5, '0')}.vtt`), 'utf8');
-    for (const [, start = '', end = '', json = ''] of text.matchAll(/(\S+) --> (\S+)\n(.*)\n/g)) {
+    for (const [, start = '', end = '', json = ''] of text.matchAll(/^([\d:.]{12,}) --> ([\d:.]{12,})\n(.*)$/gm)) {
       const { data } = JSON.parse(json) as CueData;
       const latitude = data[0]?.value.find(({ tagId }) => tagId === 10_013)?.value ?? 0;
       cues.set(secondsOf(start), { start: secondsOf(start), end: secondsOf(end), second: secondAt(latitude) });

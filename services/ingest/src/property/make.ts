@@ -1,5 +1,5 @@
-// Makes a source: the picture carries its number as columns, black or white, the sound rises by 20 Hz each second, and the
-// position goes north by a thousandth of a degree each second.
+// Makes a source: the picture carries its number as columns, black or white, the sound rises by 20 Hz each second and falls silent
+// for a moment at each whole one, and the position goes north by a thousandth of a degree each second.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,8 @@ import { addToClocks } from './transport.js';
 /** So many columns; the number is a Gray code, so that one of them changes from picture to picture. */
 export const bits = 12;
 export const gray = (number: number): number => number ^ (number >> 1);
-export const pitchAt = (second: number): number => 300 + 20 * second;
+/** So long is it still around each whole second. */
+export const stillSeconds = 0.04;
 export const latitudeAt = (second: number): number => 46 + second / 1000;
 export const secondAt = (latitude: number): number => (latitude - 46) * 1000;
 
@@ -70,7 +71,8 @@ function streamOf(directory: string, name: string, recipe: Recipe, piece: Piece,
   }
   writeFileSync(raw, pixels);
   const from = piece.from + ahead;
-  const sound = `aevalsrc='0.5*sin(2*PI*(300*(t+${from})+10*(t+${from})*(t+${from})))':s=16000:d=${piece.to - piece.from}`;
+  const still = `lt(abs(mod(t+${from}+0.5,1)-0.5),${stillSeconds / 2})`;
+  const sound = `aevalsrc='0.5*not(${still})*sin(2*PI*(300*(t+${from})+10*(t+${from})*(t+${from})))':s=16000:d=${piece.to - piece.from}`;
   const cut = ahead > 0 ? { ...piece, gaps: [] } : piece;
   const kept = `eq(n,0)+gte(mod(n*${multiplier},100),${recipe.sparse})`;
   return {

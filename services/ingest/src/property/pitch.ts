@@ -1,4 +1,7 @@
-// The pitch of a tone that rises steadily, to a fraction of a Hertz.
+// The second of a source by its sound: a tone that rises steadily tells about which it is, and a still moment at each whole second
+// tells exactly, also where the sound is stretched a little.
+import { stillSeconds } from './make.js';
+
 export const soundRate = 16_000;
 /** Hertz a second. */
 const rise = 20;
@@ -25,7 +28,7 @@ function strength(samples: Int16Array, middle: number, frequency: number, level:
 }
 
 /** Hertz at a media time; null for silence, and where there is not one tone alone. */
-export function pitchOf(samples: Int16Array, time: number): number | null {
+function pitchOf(samples: Int16Array, time: number): number | null {
   const middle = Math.round(time * soundRate);
   const half = Math.round((window / 2) * soundRate);
   const part = samples.subarray(Math.max(0, middle - half), middle + half);
@@ -44,4 +47,38 @@ export function pitchOf(samples: Int16Array, time: number): number | null {
     }
   } // prettier-ignore
   return best.strength < pure ? null : best.frequency;
+}
+
+/** The loudness of 5 ms, of full scale. */
+function loudness(samples: Int16Array, time: number): number {
+  const from = Math.max(0, Math.round((time - 0.0025) * soundRate));
+  const part = samples.subarray(from, from + Math.round(0.005 * soundRate));
+  return Math.sqrt(part.reduce((sum, value) => sum + value * value, 0) / Math.max(1, part.length)) / 32_768;
+}
+
+/** The middle of a still moment of the right length within half a second of a media time; null for none. */
+function stillNear(samples: Int16Array, time: number): number | null {
+  const step = 0.002;
+  let [began, nearest]: [number | null, number | null] = [null, null];
+  for (let at = time - 0.55; at < time + 0.55; at += step) {
+    const isStill = loudness(samples, at) < 2 * quiet;
+    if (isStill) began ??= at;
+    else if (began !== null) {
+      const middle = (began + at - step) / 2;
+      const right = Math.abs(at - began - stillSeconds) < 0.02;
+      if (right && (nearest === null || Math.abs(middle - time) < Math.abs(nearest - time))) nearest = middle;
+      began = null;
+    }
+  }
+  return nearest;
+}
+
+/** Source second at a media time; null for silence, and where two recordings sound. */
+export function secondOf(samples: Int16Array, time: number): number | null {
+  const still = stillNear(samples, time);
+  if (still === null) return null;
+  // The pitch is known where nothing is still.
+  const aside = Math.abs(time - still) > 0.15 ? time : still + (time < still ? -0.25 : 0.25);
+  const pitch = pitchOf(samples, aside);
+  return pitch === null ? null : Math.round((pitch - 300) / rise + still - aside) + time - still;
 }
