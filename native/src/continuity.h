@@ -76,6 +76,7 @@ class Continuity {
   int decisions_ = 0;
   mutable std::mutex mutex_;
   std::vector<Jump> jumps_;
+  int64_t jumped_ = 0;
   int placed_ = 0;
 };
 

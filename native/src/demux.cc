@@ -194,11 +194,11 @@ bool Demuxer::readNext(AVPacket* packet) {
 Demuxer::Held Demuxer::hold(PacketPtr packet) const {
   const auto index = static_cast<size_t>(packet->stream_index);
   const AVStream* stream = format_->streams[index];
-  const auto sane = [](int64_t value) { return value > INT64_MIN / 4 && value < INT64_MAX / 4; };
-  if (untimed() || !sane(packet->pts)) packet->pts = AV_NOPTS_VALUE;
-  if (untimed() || !sane(packet->dts)) packet->dts = AV_NOPTS_VALUE;
+  if (untimed() || !isTime(packet->pts, stream->time_base)) packet->pts = AV_NOPTS_VALUE;
+  if (untimed() || !isTime(packet->dts, stream->time_base)) packet->dts = AV_NOPTS_VALUE;
   const int64_t frame = stream == video_ ? av_rescale_q(1, {plan_.frameRateDen, plan_.frameRateNum}, kTicks) : 0;
-  const int64_t duration = packet->duration > 0 ? av_rescale_q(packet->duration, stream->time_base, kTicks) : frame;
+  const bool lasts = packet->duration > 0 && isTime(packet->duration, stream->time_base);
+  const int64_t duration = lasts ? av_rescale_q(packet->duration, stream->time_base, kTicks) : frame;
   const int64_t own = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
   const int64_t time = own == AV_NOPTS_VALUE ? own : av_rescale_q(own, stream->time_base, kTicks);
   if (timing_[index]) {
@@ -303,8 +303,10 @@ void Demuxer::straighten(Held& held) {
   });
   if (offset == 0) return;
   const int64_t shift = av_rescale_q(offset, kTicks, format_->streams[held.stream]->time_base);
-  if (held.packet->pts != AV_NOPTS_VALUE) held.packet->pts += shift;
-  if (held.packet->dts != AV_NOPTS_VALUE) held.packet->dts += shift;
+  for (int64_t AVPacket::*time : {&AVPacket::pts, &AVPacket::dts}) {
+    int64_t& value = held.packet.get()->*time;
+    if (value != AV_NOPTS_VALUE && __builtin_add_overflow(value, shift, &value)) value = AV_NOPTS_VALUE;
+  }
 }
 
 int64_t Demuxer::sourceClock(int64_t time) const {
