@@ -77,7 +77,7 @@ Fragment::Fragment(const std::vector<uint8_t>& bytes, int64_t editStart) : editS
   const uint8_t* const first = data->data();
   const uint8_t* const last = first + data->size();
   for (Sample& sample : samples) {
-    if (at < first || sample.size > static_cast<size_t>(last - at))
+    if (at < first || at > last || sample.size > static_cast<size_t>(last - at))
       throw EngineError(Code::kDecodeFailed, "has samples outside its media data");
     sample.data = at;
     at += sample.size;

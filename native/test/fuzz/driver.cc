@@ -1,7 +1,7 @@
 // What libFuzzer does, in small, where there is no clang: inputs that reach new code are kept and changed again. GCC calls
 // __sanitizer_cov_trace_pc at each edge (-fsanitize-coverage=trace-pc, GCC manual 3.12); this file is built without it.
 //
-//   driver SEED SECONDS [FILE|FOLDER...]     a folder or files to begin with
+//   driver SEED SECONDS [FILE|FOLDER...]     with files to begin with
 //   driver FILE                              one input again
 #include <algorithm>
 #include <array>
