@@ -49,7 +49,8 @@ void Continuity::shift(const Tick& tick, Stream& stream, int64_t offset) {
   stream.offset = offset;
   if (tick.stream != settings_.video) return;
   std::lock_guard lock(mutex_);
-  jumps_.push_back({stream.expected, offset});
+  ++jumped_;
+  if (jumps_.size() < kMostJumps) jumps_.push_back({stream.expected, offset});
 }
 
 /** A stream whose first time is far from the video's has a clock of its own: it is placed where it stands in the file. */
@@ -166,8 +167,8 @@ std::vector<int64_t> Continuity::jumpsAfter(int64_t origin) const {
 std::vector<std::string> Continuity::warnings() const {
   std::lock_guard lock(mutex_);
   std::vector<std::string> warnings;
-  if (!jumps_.empty())
-    warnings.push_back("The source's clock jumps " + std::to_string(jumps_.size()) + " time(s); the pieces were joined without a gap.");
+  if (jumped_ > 0)
+    warnings.push_back("The source's clock jumps " + std::to_string(jumped_) + " time(s); the pieces were joined without a gap.");
   if (placed_ > 0)
     warnings.push_back(std::to_string(placed_) +
                        " audio track(s) have another clock than the video; they were placed by where they lie in the file.");

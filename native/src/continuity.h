@@ -90,6 +90,7 @@ class Continuity {
   int decisions_ = 0;
   mutable std::mutex mutex_;
   std::vector<Jump> jumps_;
+  int64_t jumped_ = 0;
   int placed_ = 0;
 };
 

@@ -196,11 +196,11 @@ bool Demuxer::readNext(AVPacket* packet) {
 Demuxer::Held Demuxer::hold(PacketPtr packet) const {
   const auto index = static_cast<size_t>(packet->stream_index);
   const AVStream* stream = format_->streams[index];
-  const auto sane = [](int64_t value) { return value > INT64_MIN / 4 && value < INT64_MAX / 4; };
-  if (untimed() || !sane(packet->pts)) packet->pts = AV_NOPTS_VALUE;
-  if (untimed() || !sane(packet->dts)) packet->dts = AV_NOPTS_VALUE;
+  if (untimed() || !isTime(packet->pts, stream->time_base)) packet->pts = AV_NOPTS_VALUE;
+  if (untimed() || !isTime(packet->dts, stream->time_base)) packet->dts = AV_NOPTS_VALUE;
   const int64_t frame = stream == video_ ? av_rescale_q(1, {plan_.frameRateDen, plan_.frameRateNum}, kTicks) : 0;
-  const int64_t duration = packet->duration > 0 ? av_rescale_q(packet->duration, stream->time_base, kTicks) : frame;
+  const bool lasts = packet->duration > 0 && isTime(packet->duration, stream->time_base);
+  const int64_t duration = lasts ? av_rescale_q(packet->duration, stream->time_base, kTicks) : frame;
   const int64_t own = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
   const int64_t time = own == AV_NOPTS_VALUE ? own : av_rescale_q(own, stream->time_base, kTicks);
   if (timing_[index]) {
@@ -327,7 +327,9 @@ void Demuxer::straighten(Held& held) {
   const bool behindGap = isShownBehindGap(held);
   const int64_t offset = continuity_->place({held.stream, held.time, held.duration}, [this](bool far) { return ticksAhead(far); });
   const auto move = [&](int64_t& time, int64_t ticks) {
-    if (time != AV_NOPTS_VALUE) time += av_rescale_q(ticks, kTicks, format_->streams[held.stream]->time_base);
+    if (time == AV_NOPTS_VALUE) return;
+    const int64_t shift = av_rescale_q(ticks, kTicks, format_->streams[held.stream]->time_base);
+    if (__builtin_add_overflow(time, shift, &time)) time = AV_NOPTS_VALUE;
   };
   move(held.packet->pts, behindGap ? continuity_->offsetOf(held.stream) : offset);
   move(held.packet->dts, offset);

@@ -7,7 +7,7 @@ namespace sortie {
 
 namespace {
 
-constexpr uint32_t kMostSamples = 1 << 24;
+constexpr uint64_t kMostTime = INT64_MAX / 4;
 
 constexpr uint32_t fourcc(const char (&name)[5]) {
   return static_cast<uint32_t>(name[0]) << 24 | static_cast<uint32_t>(name[1]) << 16 |
@@ -51,10 +51,12 @@ int64_t editStartOf(const std::vector<uint8_t>& init) {
   const uint64_t version = span->u32() >> 24;
   if (span->u32() != 1) throw EngineError(Code::kDecodeFailed, "has an edit list that is not ours");
   span->skip(version == 1 ? 8 : 4);
-  return static_cast<int64_t>(version == 1 ? span->number(8) : span->u32());
+  const uint64_t start = version == 1 ? span->number(8) : span->u32();
+  if (start > kMostTime) throw EngineError(Code::kDecodeFailed, "has an impossible time");
+  return static_cast<int64_t>(start);
 }
 
-Fragment::Fragment(const std::vector<uint8_t>& bytes, int64_t editStart) : editStart_(editStart) {
+Fragment::Fragment(const std::vector<uint8_t>& bytes, int64_t editStart) : editStart_(editStart), mostSamples_(bytes.size()) {
   Span file(bytes.data(), bytes.size());
   std::optional<Span> data;
   while (file.size() > 0) {
@@ -75,7 +77,7 @@ Fragment::Fragment(const std::vector<uint8_t>& bytes, int64_t editStart) : editS
   const uint8_t* const first = data->data();
   const uint8_t* const last = first + data->size();
   for (Sample& sample : samples) {
-    if (at < first || sample.size > static_cast<size_t>(last - at))
+    if (at < first || at > last || sample.size > static_cast<size_t>(last - at))
       throw EngineError(Code::kDecodeFailed, "has samples outside its media data");
     sample.data = at;
     at += sample.size;
@@ -92,7 +94,7 @@ void Fragment::readMoof(Span moof) {
       if (part.type == fourcc("tfdt")) {
         const uint64_t version = part.body.u32() >> 24;
         const uint64_t time = part.body.number(version == 1 ? 8 : 4);
-        if (time > INT64_MAX / 4) throw EngineError(Code::kDecodeFailed, "has an impossible time");
+        if (time > kMostTime) throw EngineError(Code::kDecodeFailed, "has an impossible time");
         time_ = static_cast<int64_t>(time);
       }
       if (part.type == fourcc("trun")) readRun(part.body);
@@ -113,8 +115,8 @@ void Fragment::readRun(Span body) {  // 8.8.8
   const uint32_t word = body.u32();
   const uint32_t flags = word & 0xffffff;
   const uint32_t count = body.u32();
-  // A run whose samples all take the defaults needs no bytes to claim billions of them.
-  if (count > kMostSamples - std::min<size_t>(samples.size(), kMostSamples))
+  // A run whose samples all take the defaults needs no bytes to claim billions of them; but each of them is a byte or more.
+  if (count > mostSamples_ - samples.size())
     throw EngineError(Code::kDecodeFailed, "claims too many samples");
   if ((flags & 0x1) != 0) {
     const auto offset = static_cast<int32_t>(body.u32());

@@ -68,6 +68,7 @@ class Fragment {
   void readRun(Span body);
 
   const int64_t editStart_;
+  const size_t mostSamples_;
   const uint8_t* moof_ = nullptr;
   int64_t time_ = 0;
   int32_t dataOffset_ = 0;

@@ -17,6 +17,12 @@ int64_t longestGap(AVRational frameRate) {
   return std::max(kLongestGap, kGapFrames * av_rescale_q(1, frameTimeOf(frameRate), kTicks));
 }
 
+bool isTime(int64_t stamp, AVRational timeBase) {
+  if (stamp <= INT64_MIN / 4 || stamp >= INT64_MAX / 4) return false;
+  const int64_t ticks = av_rescale_q(stamp, timeBase, kTicks);  // INT64_MIN where it does not fit
+  return ticks >= -kFarthest && ticks <= kFarthest;
+}
+
 Timeline::Timeline(AVRational timeBase, AVRational frameRate, int64_t gop)
     : timeBase_(timeBase),
       frameDuration_(std::max<int64_t>(1, av_rescale_q(1, frameTimeOf(frameRate), kTicks))),
@@ -28,13 +34,12 @@ Timeline::Stamp Timeline::place(int64_t sourcePts) {
   int64_t pts = 0;
   if (!started_) {
     started_ = true;
-    origin_ = sourcePts == AV_NOPTS_VALUE ? 0 : sourcePts;
+    origin_ = isTime(sourcePts, timeBase_) ? sourcePts : 0;
   } else {
     // Differences are converted, not values: the first picture is exactly 0 in every time base.
     const bool stamped = sourcePts != AV_NOPTS_VALUE;
     int64_t shown = AV_NOPTS_VALUE;
-    if (stamped && sourcePts > INT64_MIN / 2 && sourcePts < INT64_MAX / 2)
-      shown = av_rescale_q(sourcePts - origin_, timeBase_, kTicks);
+    if (isTime(sourcePts, timeBase_)) shown = av_rescale_q(sourcePts - origin_, timeBase_, kTicks);
     const int64_t gap = shown != AV_NOPTS_VALUE ? shown - last_ : 0;
     const bool stands = gap > longestGap_;
     if (gap > 0 && gap <= kLongestStand - (stands ? stood_ : 0)) {

@@ -49,7 +49,9 @@ class Timeline {
 int64_t longestGap(AVRational frameRate);
 /** Frames may stand for so long in all; a longer pause is a fault of the clock. */
 constexpr int64_t kLongestStand = 12 * 3600 * kTicksPerSecond;
-/** No clock tells more, in ticks before zero or after it (1,500 years): what does is no time. Sums of some thousand of them still fit. */
+/** No clock tells more, ticks before zero or after it (1,500 years): what does is no time. Sums of a thousand of them fit. */
 constexpr int64_t kFarthest = INT64_C(1) << 52;
+/** Whether a timestamp is one that can be reckoned with, in its own time base and in ticks. */
+bool isTime(int64_t stamp, AVRational timeBase);
 
 }  // namespace sortie

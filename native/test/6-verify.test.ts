@@ -52,8 +52,13 @@ const damages: [string, (bytes: Buffer) => Buffer][] = [
   ['empty', () => Buffer.alloc(0)],
   ['noise', (bytes) => Buffer.from(bytes.map((_, index) => (index * 7919) & 0xff))],
   ['zeros in its media data', (bytes) => Buffer.from(bytes).fill(0, Math.floor(bytes.length * 0.6))],
+  ['without its media data, which another box before its samples has', (bytes) => {
+    const whole = Buffer.from(bytes);
+    whole.write('free', whole.indexOf('mdat'), 'latin1');
+    return Buffer.concat([Buffer.from('000000106d6461740000000000000000', 'hex'), whole]);
+  }],
   ['another box in its place', () => Buffer.from('00000010667265650000000000000000', 'hex')],
-];
+]; // prettier-ignore
 for (const [name, damage] of damages) {
   test(`a segment that is ${name} is told`, async () => {
     const { plan, check } = await finished();

@@ -196,4 +196,21 @@ test('what lies before the first frame is told with how much', async () => {
   assert.match(result.warnings.join(' '), /1\.[56] s of audio before the first frame are left out/);
 });
 
+test('times that no clock tells are none', async () => {
+  const path = make('.mp4', ...numbered(4), ...x264, '-movflags', 'frag_keyframe+empty_moov+default_base_moof');
+  const bytes = readFileSync(path);
+  // From the second fragment on: base media decode times (ISO 14496-12, 8.8.12) at which sums of 64 bits overflow.
+  let fragment = 0;
+  for (let at = bytes.indexOf('tfdt'); at >= 0; at = bytes.indexOf('tfdt', at + 1))
+    if (fragment++ > 0) bytes.writeBigInt64BE(2n ** 60n + BigInt(fragment * 12_800), at + 8);
+  assert.ok(fragment > 2);
+  writeFileSync(path, bytes);
+  const { result, frames } = await look(path);
+  assert.equal(result.clockJumps, []);
+  assert.is(result.duration, 4);
+  assert.is(result.framesEncoded, 4 * rate);
+  const shown = frames.slice(0, 4 * rate).map(({ source }) => Math.round(source * rate));
+  assert.equal(shown, shown.map((_, index) => index)); // prettier-ignore
+});
+
 test.run();

@@ -1,7 +1,7 @@
 // What libFuzzer does, in small, where there is no clang: inputs that reach new code are kept and changed again. GCC calls
 // __sanitizer_cov_trace_pc at each edge (-fsanitize-coverage=trace-pc, GCC manual 3.12); this file is built without it.
 //
-//   driver SEED SECONDS [FILE|FOLDER...]     a folder or files to begin with
+//   driver SEED SECONDS [FILE|FOLDER...]     with files to begin with
 //   driver FILE                              one input again
 #include <algorithm>
 #include <array>
@@ -86,13 +86,16 @@ void put(Input& input, size_t at, size_t bytes, uint64_t value) {
 }
 
 Input changed(Input input, const std::vector<Input>& corpus, Chance& chance) {
-  for (size_t count = 1 + chance.below(6); count > 0; --count) {
+  for (size_t count = chance.below(2) == 0 ? 1 : 1 + chance.below(6); count > 0; --count) {
     const size_t at = chance.below(input.size() + 1);
     const auto place = input.begin() + static_cast<std::ptrdiff_t>(at);
     const size_t length = 1 + chance.below(std::min<size_t>(input.size() - at + 1, 64));
-    switch (chance.below(6)) {
-      case 0: put(input, at, 1, chance.edge()); break;
-      case 1: put(input, at, size_t{1} << chance.below(4), chance.edge()); break;
+    switch (chance.below(9)) {
+      case 0:
+      case 6: put(input, at, 1, chance.edge()); break;
+      case 1:
+      case 7:
+      case 8: put(input, at, size_t{1} << chance.below(4), chance.edge()); break;
       case 2: input.erase(place, place + static_cast<std::ptrdiff_t>(std::min(length, input.size() - at))); break;
       case 3: input.insert(place, length, static_cast<uint8_t>(chance.edge())); break;
       case 4: {

@@ -14,7 +14,13 @@ const box = (type: string, ...parts: Buffer[]): Buffer => {
 
 /** As gopro/gpmf-parser's documentation has it: key, type, size of one, how many, padded to words. */
 function entry(key: string, type: string, size: number, repeat: number, data: Buffer): Buffer {
-  const head = Buffer.from([...Buffer.from(key), type === '' ? 0 : type.charCodeAt(0), size, repeat >> 8, repeat & 255]);
+  const head = Buffer.from([
+    ...Buffer.from(key),
+    type === '' ? 0 : type.charCodeAt(0),
+    size,
+    repeat >> 8,
+    repeat & 255,
+  ]);
   return Buffer.concat([head, data, Buffer.alloc((4 - (data.length % 4)) % 4)]);
 }
 const nested = (key: string, ...entries: Buffer[]): Buffer => {

@@ -31,7 +31,20 @@ const klvPerSecond = 5;
 
 const picture = ['-f', 'lavfi', '-i', `testsrc2=size=160x90:rate=25:duration=${seconds}`];
 const tone = ['-f', 'lavfi', '-i', `sine=frequency=440:duration=${seconds}`];
-const x264 = ['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-bf', '2', '-g', '12', '-pix_fmt', 'yuv420p'];
+const x264 = [
+  '-c:v',
+  'libx264',
+  '-preset',
+  'ultrafast',
+  '-tune',
+  'zerolatency',
+  '-bf',
+  '2',
+  '-g',
+  '12',
+  '-pix_fmt',
+  'yuv420p',
+];
 const aac = ['-c:a', 'aac', '-b:a', '64k', '-ac', '1'];
 const mpeg = ['-c:v', 'mpeg2video', '-g', '12', '-b:v', '300k', '-c:a', 'mp2', '-b:a', '64k'];
 
@@ -59,8 +72,13 @@ const byForm: Readonly<Record<string, Mutation>> = {
 };
 const mutationFor = (name: string): Mutation => byForm[name.slice(name.lastIndexOf('.') + 1)] ?? damage;
 
+/** The length of a PES packet has 16 bits (ISO/IEC 13818-1, clause 2.4.3.7). */
+const mostKlvBytes = 60_000;
 const telemetry = (klv: readonly Buffer[]): TimedKlv[] =>
-  klv.map((bytes, index) => ({ pts: 1.4 * clockRate + (index * clockRate) / klvPerSecond, bytes }));
+  klv.map((bytes, index) => ({
+    bytes: bytes.subarray(0, mostKlvBytes),
+    pts: 1.4 * clockRate + (index * clockRate) / klvPerSecond,
+  }));
 
 const places = Array.from({ length: 10 }, (_, index) => ({ second: index / 5, latitude: 46.5 + index / 1e4, longitude: 7.5 + index / 1e4 })); // prettier-ignore
 const stamp = (second: number): string => `00:00:0${Math.floor(second)},${String(Math.round((second % 1) * 1000)).padStart(3, '0')}`; // prettier-ignore

@@ -20,7 +20,7 @@ const otherTypes = ['moov', 'trak', 'stbl', 'stsz', 'stz2', 'co64', 'mdat', 'fre
 
 function read(bytes: Buffer): Box[] {
   const boxes: Box[] = [];
-  for (let at = 0; at + 8 <= bytes.length; ) {
+  for (let at = 0; at + 8 <= bytes.length;) {
     const size = bytes.readUInt32BE(at);
     const type = bytes.toString('latin1', at + 4, at + 8);
     const end = size < 8 ? bytes.length : Math.min(bytes.length, at + size);

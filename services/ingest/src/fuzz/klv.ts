@@ -16,7 +16,7 @@ const labelBytes = 16;
 
 function itemsOf(body: Buffer): Item[] {
   const items: Item[] = [];
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     const tag = readTag(body, at, body.length);
     const length = tag && readLength(body, tag.next, body.length);
     if (!tag || !length) break;
@@ -96,7 +96,9 @@ export const mutateKlv = severally((bytes, random) => {
   return Buffer.concat(
     parts.map((part) => {
       if (!random.chance(0.2)) return part;
-      return random.chance(0.2) ? random.of([Buffer.alloc(0), Buffer.concat([part, part])]) : mutatePacket(part, random);
+      return random.chance(0.2)
+        ? random.of([Buffer.alloc(0), Buffer.concat([part, part])])
+        : mutatePacket(part, random);
     }),
   );
 });

@@ -30,7 +30,7 @@ function sizeAt(bytes: Buffer, at: number, length: number): number {
 
 function read(bytes: Buffer): Element[] {
   const elements: Element[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const idBytes = lengthAt(bytes, at);
     const sizeBytes = lengthAt(bytes, at + idBytes);
     const start = at + idBytes + sizeBytes;
@@ -133,7 +133,9 @@ export const mutateMatroska = severally((bytes, random) => {
   const every = all(elements);
   const any = random.oneOf(every);
   const block = random.oneOf(every.filter(({ id }) => blocks.includes(id)));
-  const value = random.oneOf(every.filter(({ body, elements: inner }) => !inner && body.length > 0 && body.length <= 16));
+  const value = random.oneOf(
+    every.filter(({ body, elements: inner }) => !inner && body.length > 0 && body.length <= 16),
+  );
   switch (random.below(6)) {
     case 0:
       rearrange(random.oneOf(lists(elements)) ?? elements, random);
