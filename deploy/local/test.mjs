@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const wanted = process.argv.slice(2);
 const fileLimitMs = 20 * 60 * 1000;
 const atOnce = 2;
+/** Those that take longest come first. */
 const long = [
   'services/cli/dist/ingest',
   'services/cli/dist/gpu',
@@ -17,7 +18,16 @@ const long = [
   'deploy/dist/images',
   'native/dist/test/corpus',
 ];
-const takesLong = (file) => long.some((name) => file.includes(name));
+/** Whole systems of which parts die, and waits for leases: they want the machine to themselves. */
+const alone = [
+  'services/job/',
+  'chaos',
+  'services/cli/dist/local',
+  'services/cli/dist/several',
+  'services/cli/dist/alone',
+  'services/cli/dist/metrics',
+];
+const isOneOf = (names, file) => names.some((name) => file.includes(name));
 
 /** Runs a command, its output kept; killed with all its children when it takes too long. */
 function run(command, parameters) {
@@ -97,14 +107,27 @@ async function test(file) {
   if (/^corpus: /m.test(output)) process.stdout.write(`${output}\n`);
 }
 
-// Most files wait for programs of their own rather than compute, so two run beside each other. Those that take longest come first.
 const files = testFiles
   .filter((path) => wanted.length === 0 || wanted.some((word) => relative(root, path).includes(word)))
-  .sort((a, b) => Number(takesLong(b)) - Number(takesLong(a)) || a.localeCompare(b));
-await Promise.all(
-  Array.from({ length: Math.min(atOnce, availableParallelism()) }, async () => {
-    for (let file = files.shift(); file !== undefined; file = files.shift()) await test(file);
-  }),
+  .sort((a, b) => Number(isOneOf(long, b)) - Number(isOneOf(long, a)) || a.localeCompare(b));
+
+/** Runs test files, so many beside each other. */
+async function runAll(paths, workers) {
+  const left = [...paths];
+  const work = async () => {
+    for (let file = left.shift(); file !== undefined; file = left.shift()) await test(file);
+  };
+  await Promise.all(Array.from({ length: workers }, work));
+}
+
+// Most files wait for programs of their own rather than compute, so two run beside each other.
+await runAll(
+  files.filter((file) => !isOneOf(alone, file)),
+  Math.min(atOnce, availableParallelism()),
+);
+await runAll(
+  files.filter((file) => isOneOf(alone, file)),
+  1,
 );
 
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
