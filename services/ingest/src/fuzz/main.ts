@@ -36,8 +36,7 @@ async function fuzz(seed: number, milliseconds: number, only: number | null): Pr
       rounds++;
       slowest = Math.max(slowest, elapsedMs);
       codes.set(outcome.code, (codes.get(outcome.code) ?? 0) + 1);
-      if (only !== null || process.env['SORTIE_FUZZ_VERBOSE'] === '1')
-        say(`round ${index}, ${form}: ${summary(round)}`);
+      if (only !== null) say(`round ${index}, ${form}: ${summary(round)}`);
       if (wrong.length > 0) {
         failed++;
         const folder = await keep(`${seed}-${index}`, inputs, round);
