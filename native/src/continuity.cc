@@ -123,14 +123,13 @@ bool Continuity::comesBefore(const Tick& tick) const {
   return stream.untilGap > 0 && before >= 0 && before <= settings_.longestGap;
 }
 
-int64_t Continuity::foresee(const Tick& first, int64_t end, const Ahead& ahead) {
+void Continuity::foresee(const Tick& first, int64_t end, const Ahead& ahead) {
   Stream& stream = clocks_[first.stream];
   stream.gap = stream.expected = end + stream.offset;
   stream.offsetBefore = stream.offset;
   stream.untilGap = kReordered;
   meet(stream, first, ahead);
   stream.expected = first.time + stream.offset;
-  return stream.offset;
 }
 
 int64_t Continuity::place(const Tick& tick, const Ahead& ahead) {

@@ -45,9 +45,9 @@ class Continuity {
   /**
    * Frames are shown in another order than they are decoded in: of those that are decoded before a gap some may be shown behind it.
    * Decides on the gap before it comes: `end` is the end of what is decoded before it, by the container's clock, and `first` what
-   * comes behind. Gives what is to be added behind it; to what is decoded before it `place` adds what it added so far.
+   * comes behind. To what is decoded before it `place` adds what it added so far; `offsetOf` is what is to be added behind it.
    */
-  int64_t foresee(const Tick& first, int64_t end, const Ahead& ahead);
+  void foresee(const Tick& first, int64_t end, const Ahead& ahead);
   /** Whether a gap was foreseen and the packet is decoded before it. */
   bool comesBefore(const Tick& tick) const;
   /** What is added to the newest packets of a stream. */

@@ -9,11 +9,6 @@ namespace {
 
 constexpr uint64_t kMostTime = INT64_MAX / 4;
 
-constexpr uint32_t fourcc(const char (&name)[5]) {
-  return static_cast<uint32_t>(name[0]) << 24 | static_cast<uint32_t>(name[1]) << 16 |
-         static_cast<uint32_t>(name[2]) << 8 | static_cast<uint32_t>(name[3]);
-}
-
 struct Box {
   uint32_t type;
   Span body;

@@ -6,6 +6,12 @@
 
 namespace sortie {
 
+/** Type of a box (ISO 14496-12, 4.2) by its name. */
+constexpr uint32_t fourcc(const char (&name)[5]) {
+  return static_cast<uint32_t>(name[0]) << 24 | static_cast<uint32_t>(name[1]) << 16 |
+         static_cast<uint32_t>(name[2]) << 8 | static_cast<uint32_t>(name[3]);
+}
+
 /** A stretch of a segment, read with checked bounds. */
 class Span {
  public:

@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <iterator>
+#include <initializer_list>
+#include <utility>
+
+#include "fragment.h"
 
 namespace sortie {
 
@@ -33,31 +36,32 @@ size_t findBox(const std::vector<uint8_t>& bytes, size_t at, size_t end, uint32_
     if (number(bytes, at + 4) == type) return at;
     at += std::max<uint32_t>(8, number(bytes, at));
   }
-  throw EngineError(Code::kInternal, "The MP4 muxer wrote no track.");
+  throw EngineError(Code::kInternal, "The MP4 muxer wrote an initialisation section of another form.");
 }
 
-constexpr uint32_t box(const char (&name)[5]) {
-  return static_cast<uint32_t>(name[0]) << 24 | static_cast<uint32_t>(name[1]) << 16 | static_cast<uint32_t>(name[2]) << 8 |
-         static_cast<uint32_t>(name[3]);
+/** The words as big-endian bytes. */
+std::vector<uint8_t> bytesOf(std::initializer_list<uint32_t> words) {
+  std::vector<uint8_t> bytes(4 * words.size());
+  size_t at = 0;
+  for (const uint32_t word : words) put(bytes, std::exchange(at, at + 4), word);
+  return bytes;
 }
 
 /** Those of CMAF (ISO 23000-19, 7.2): libavformat sets them only together with negative composition offsets. */
 void setBrands(std::vector<uint8_t>& init) {
-  constexpr uint32_t kSize = 28, kMajor = 8, kCompatible = 16;
-  if (number(init, 0) != kSize || number(init, 4) != box("ftyp")) throw EngineError(Code::kInternal, "The MP4 muxer wrote other brands.");
-  put(init, kMajor, box("iso6"));
-  const uint32_t compatible[] = {box("iso6"), box("cmfc"), box("mp41")};
-  for (size_t i = 0; i < std::size(compatible); ++i) put(init, kCompatible + 4 * i, compatible[i]);
+  const size_t ftyp = findBox(init, 0, init.size(), fourcc("ftyp"));
+  const auto begin = init.begin() + static_cast<ptrdiff_t>(ftyp);
+  const auto after = init.erase(begin, begin + number(init, ftyp));
+  const auto brands = bytesOf({28, fourcc("ftyp"), fourcc("iso6"), 0x200, fourcc("iso6"), fourcc("cmfc"), fourcc("mp41")});
+  init.insert(after, brands.begin(), brands.end());
 }
 
 /** moov/trak/edts/elst with one edit that begins at `mediaTime` and lasts as long as the fragments do (segment_duration 0). */
 void addEditList(std::vector<uint8_t>& init, int64_t mediaTime) {
-  const size_t moov = findBox(init, 0, init.size(), box("moov"));
-  const size_t trak = findBox(init, moov + 8, moov + number(init, moov), box("trak"));
-  const size_t tkhd = findBox(init, trak + 8, trak + number(init, trak), box("tkhd"));
-  std::vector<uint8_t> edit(36);
-  const uint32_t words[] = {36, box("edts"), 28, box("elst"), 0, 1, 0, static_cast<uint32_t>(mediaTime), 0x10000};
-  for (size_t i = 0; i < std::size(words); ++i) put(edit, 4 * i, words[i]);
+  const size_t moov = findBox(init, 0, init.size(), fourcc("moov"));
+  const size_t trak = findBox(init, moov + 8, moov + number(init, moov), fourcc("trak"));
+  const size_t tkhd = findBox(init, trak + 8, trak + number(init, trak), fourcc("tkhd"));
+  const auto edit = bytesOf({36, fourcc("edts"), 28, fourcc("elst"), 0, 1, 0, static_cast<uint32_t>(mediaTime), 0x10000});
   const size_t after = tkhd + number(init, tkhd);
   put(init, moov, number(init, moov) + 36);
   put(init, trak, number(init, trak) + 36);

@@ -101,6 +101,15 @@ test('a transport stream in which all fall silent together is joined', async () 
   together(seen, [1, 3, 4.5, 5.5, 7, 9], (time) => (time < 5 ? time : time + 15));
 });
 
+test('a join is decided on before frames that are decoded before it and shown behind it', async () => {
+  // Frame 125 stands before the gap and is decoded behind frame 128, which stands after it, and no key frame is near.
+  const gap = (what: string): string => `${what}='lt(t,5.02)+gte(t,20)'`;
+  const seen = await look(make('.ts', ...numbered(25), ...sweep(25), '-vf', gap('select'), '-af', gap('aselect'), ...vfr, ...encoded, '-bf', '3', '-g', '500', '-x264-params', 'scenecut=0:b-adapt=0')); // prettier-ignore
+  assert.ok(Math.abs(seen.result.duration - 10.04) < 0.1, String(seen.result.duration));
+  assert.is(seen.result.clockJumps.length, 1);
+  together(seen, [1, 3, 4.5, 5.6, 7, 9], (time) => (time < 5.02 ? time : time + 14.96));
+});
+
 test('elsewhere times are meant: in a file all may be silent for long', async () => {
   const seen = await look(make('.mkv', ...numbered(25), ...sweep(25), '-vf', cut('select'), '-af', cut('aselect'), ...vfr, ...encoded)); // prettier-ignore
   assert.ok(Math.abs(seen.result.duration - 25) < 0.1, String(seen.result.duration));
@@ -150,7 +159,7 @@ function shifted(flags: string[], pid: number, seconds: number, which: (index: n
 }
 
 const wild: [name: string, input: () => string][] = [
-  ['two frames of an MP4', () => make('.mp4', '-i', make('.mkv', ...numbered(8), ...sweep(8), ...encoded, '-bf', '2'), '-c', 'copy', '-bsf:v', "setts=pts=PTS+if(between(N\\,60\\,61)\\,3/TB\\,0)")], // prettier-ignore
+  ['two frames of an MP4', () => make('.mp4', '-i', make('.mp4', ...numbered(8), ...sweep(8), ...encoded, '-bf', '2'), '-c', 'copy', '-bsf:v', "setts=pts=PTS+if(between(N\\,60\\,61)\\,3/TB\\,0)")], // prettier-ignore
   ['a frame, a minute late', () => shifted([], videoPid, 60, (index) => index === 60)],
   ['a frame, three seconds late', () => shifted([], videoPid, 3, (index) => index === 60)],
   ['a frame, early', () => shifted([], videoPid, -20, (index) => index === 60)],
