@@ -38,6 +38,7 @@
         "src/rung.cc",
         "src/software/decoder.cc",
         "src/software/encoder.cc",
+        "src/software/pace.cc",
         "src/software/scaler.cc",
         "src/software/tonemap.cc",
         "src/software/upright.cc",

@@ -50,13 +50,32 @@ void Continuity::shift(const Tick& tick, Stream& stream, int64_t offset) {
   if (tick.stream != settings_.video) return;
   std::lock_guard lock(mutex_);
   ++jumped_;
-  if (jumps_.size() < kMostJumps) jumps_.push_back({stream.expected, offset});
+  if (jumps_.size() < kMostJumps) jumps_.push_back({stream.shownEnd, offset});
+}
+
+/** No frame is shown long after it is decoded, but behind a gap; a time that says so otherwise is not believed. */
+int64_t Continuity::shownAt(const Tick& tick) const { return std::llabs(tick.shown - tick.time) <= settings_.longestGap ? tick.shown : tick.time; }
+
+/** What is added to the video's ticks from the one at `first` on, so that the first of them that is shown follows what was shown last. */
+int64_t Continuity::joinAt(size_t first, int64_t shownEnd, const std::vector<Tick>& ticks) const {
+  int64_t shown = shownAt(ticks[first]);
+  int64_t run = ticks[first].time;
+  int frames = 0;
+  for (size_t i = first; i < ticks.size() && frames < kReordered; ++i) {
+    if (ticks[i].stream != settings_.video) continue;
+    if (breaks(ticks[i].time - run)) break;
+    run = ticks[i].time + ticks[i].duration;
+    shown = std::min(shown, shownAt(ticks[i]));
+    ++frames;
+  }
+  return shownEnd - shown;
 }
 
 /** A stream whose first time is far from the video's has a clock of its own: it is placed where it stands in the file. */
 void Continuity::begin(Stream& stream, const Tick& tick, const Ahead& ahead) {
   stream.started = true;
   stream.offset = offset_;
+  stream.shownEnd = shownAt(tick) + offset_;
   if (!settings_.broadcast || tick.stream == settings_.video) return;
   const Stream& video = clocks_[settings_.video];
   int64_t place = video.expected;
@@ -92,21 +111,26 @@ void Continuity::meet(Stream& stream, const Tick& tick, const Ahead& ahead) {
     }
     return;
   }
-  const std::vector<Tick> next = ++decisions_ <= kMostDecisions ? ahead(true) : std::vector<Tick>{};
+  std::vector<Tick> next{tick};
+  if (++decisions_ <= kMostDecisions)
+    for (const Tick& later : ahead(true)) next.push_back(later);
   if (gap > kLongestStand || togetherWith(tick, gap, next)) {
     // The video leads, since its times rise without a gap: what is added to it is added to all, so that they stay together.
     const Stream& leader = clocks_[settings_.video];
     int64_t offset = stream.offset - gap;
-    if (!video && leader.started) {
-      int64_t run = leader.expected;
-      for (const Tick& later : next) {
-        if (later.stream != settings_.video) continue;
-        const int64_t its = later.time + leader.offset - run;
+    if (video) {
+      offset = joinAt(0, stream.shownEnd, next);
+    } else if (leader.started) {
+      int64_t run = leader.expected, shownEnd = leader.shownEnd;
+      for (size_t i = 0; i < next.size(); ++i) {
+        if (next[i].stream != settings_.video) continue;
+        const int64_t its = next[i].time + leader.offset - run;
         if (breaks(its)) {
-          offset = leader.offset - its;
+          offset = joinAt(i, shownEnd, next);
           break;
         }
-        run = std::max(run, run + its + later.duration);
+        run = std::max(run, run + its + next[i].duration);
+        shownEnd = std::max(shownEnd, endOf(next[i], leader.offset));
       }
     }
     const bool fits = !breaks(tick.time + offset - stream.expected);
@@ -123,12 +147,19 @@ bool Continuity::comesBefore(const Tick& tick) const {
   return stream.untilGap > 0 && before >= 0 && before <= settings_.longestGap;
 }
 
-void Continuity::foresee(const Tick& first, int64_t end, const Ahead& ahead) {
+void Continuity::foresee(const Tick& early, const Tick& first, int64_t end, const Ahead& ahead) {
   Stream& stream = clocks_[first.stream];
   stream.gap = stream.expected = end + stream.offset;
   stream.offsetBefore = stream.offset;
   stream.untilGap = kReordered;
-  meet(stream, first, ahead);
+  const std::vector<Tick> between = ahead(true);
+  for (const Tick& tick : between) {
+    if (tick.stream == first.stream && tick.time == first.time) break;
+    if (tick.stream == first.stream && !isShownBehindGap(tick)) stream.shownEnd = std::max(stream.shownEnd, endOf(tick, stream.offset));
+  }
+  Tick behind = first;
+  behind.shown = std::min(behind.shown, early.shown);
+  meet(stream, behind, ahead);
   stream.expected = first.time + stream.offset;
 }
 
@@ -136,6 +167,7 @@ int64_t Continuity::place(const Tick& tick, const Ahead& ahead) {
   Stream& stream = clocks_[tick.stream];
   if (stream.untilGap > 0 && comesBefore(tick)) {
     --stream.untilGap;
+    stream.shownEnd = std::max(stream.shownEnd, endOf(tick, isShownBehindGap(tick) ? stream.offset : stream.offsetBefore));
     return stream.offsetBefore;
   }
   stream.untilGap = 0;
@@ -144,6 +176,7 @@ int64_t Continuity::place(const Tick& tick, const Ahead& ahead) {
   else
     meet(stream, tick, ahead);
   stream.expected = tick.time + stream.offset + std::min(tick.duration, settings_.longestGap);
+  stream.shownEnd = std::max(stream.shownEnd, endOf(tick, stream.offset));
   return stream.offset;
 }
 

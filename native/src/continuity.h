@@ -3,6 +3,7 @@
 // together, nothing was filmed in between and the pieces are joined. Where one falls silent and others go on, time goes on too:
 // the last frame stands. A file with exact times (MP4, Matroska) means the gaps that it has.
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -16,7 +17,9 @@ namespace sortie {
 /** A packet as the clock sees it; ticks of 90 kHz. */
 struct Tick {
   size_t stream;
+  /** When it is decoded, and when it is shown. */
   int64_t time;
+  int64_t shown;
   int64_t duration;
 };
 
@@ -44,10 +47,13 @@ class Continuity {
   int64_t place(const Tick& tick, const Ahead& ahead);
   /**
    * Frames are shown in another order than they are decoded in: of those that are decoded before a gap some may be shown behind it.
-   * Decides on the gap before it comes: `end` is the end of what is decoded before it, by the container's clock, and `first` what
-   * comes behind. To what is decoded before it `place` adds what it added so far; `offsetOf` is what is to be added behind it.
+   * Decides on the gap before it comes: `end` is the end of what is decoded before it, by the container's clock, `first` what comes
+   * behind, and `early` a frame that is decoded before and shown behind it. To what is decoded before it `place` adds what it added so
+   * far; `offsetOf` is what is to be added behind it.
    */
-  void foresee(const Tick& first, int64_t end, const Ahead& ahead);
+  void foresee(const Tick& early, const Tick& first, int64_t end, const Ahead& ahead);
+  /** Whether a packet is decoded before a gap and shown behind it. */
+  bool isShownBehindGap(const Tick& tick) const { return tick.shown - tick.time > settings_.longestGap; }
   /** Whether a gap was foreseen and the packet is decoded before it. */
   bool comesBefore(const Tick& tick) const;
   /** What is added to the newest packets of a stream. */
@@ -64,6 +70,8 @@ class Continuity {
     bool started = false;
     /** Where the next packet should stand, on the continuous clock. */
     int64_t expected = 0;
+    /** The end of the last frame in order of display, on the continuous clock. */
+    int64_t shownEnd = 0;
     int64_t offset = 0;
     /** Before the gap that was foreseen: its place, and what is added. */
     int64_t gap = 0;
@@ -78,6 +86,9 @@ class Continuity {
   bool breaks(int64_t ahead) const { return ahead > settings_.longestGap || ahead < -backwards(); }
   int64_t backwards() const;
   bool togetherWith(const Tick& tick, int64_t ahead, const std::vector<Tick>& next) const;
+  int64_t shownAt(const Tick& tick) const;
+  int64_t endOf(const Tick& tick, int64_t offset) const { return shownAt(tick) + offset + std::min(tick.duration, settings_.longestGap); }
+  int64_t joinAt(size_t first, int64_t shownEnd, const std::vector<Tick>& ticks) const;
   void meet(Stream& stream, const Tick& tick, const Ahead& ahead);
   void begin(Stream& stream, const Tick& tick, const Ahead& ahead);
   void shift(const Tick& tick, Stream& stream, int64_t offset);

@@ -293,27 +293,31 @@ int64_t Demuxer::mended() const {
   return count;
 }
 
+Tick Demuxer::tickOf(const Held& held) const {
+  const int64_t pts = held.packet->pts;
+  const int64_t shown = pts == AV_NOPTS_VALUE ? held.time : av_rescale_q(pts, format_->streams[held.stream]->time_base, kTicks);
+  return {held.stream, held.time, shown, held.duration};
+}
+
 std::vector<Tick> Demuxer::ticksAhead(bool far) {
   if (far) fill(true);
   std::vector<Tick> ticks;
   for (const Held& later : held_)
-    if (later.time != AV_NOPTS_VALUE) ticks.push_back({later.stream, later.time, later.duration});
+    if (later.time != AV_NOPTS_VALUE) ticks.push_back(tickOf(later));
   return ticks;
 }
 
 /** Whether a frame is decoded before a gap and shown behind it; the gap is then decided on. */
-bool Demuxer::isShownBehindGap(const Held& held) {
-  const AVPacket& packet = *held.packet;
-  if (format_->streams[held.stream] != video_ || packet.pts == AV_NOPTS_VALUE || packet.dts == AV_NOPTS_VALUE) return false;
-  const int64_t most = longestGap({plan_.frameRateNum, plan_.frameRateDen});
-  if (av_rescale_q(packet.pts - packet.dts, video_->time_base, kTicks) <= most) return false;
-  if (continuity_->comesBefore({held.stream, held.time, held.duration})) return true;
+bool Demuxer::isShownBehindGap(const Tick& tick) {
+  if (format_->streams[tick.stream] != video_ || !continuity_->isShownBehindGap(tick)) return false;
+  if (continuity_->comesBefore(tick)) return true;
   if (++gapsLookedFor_ > kMostGaps) return false;
-  int64_t end = held.time + held.duration;
+  const int64_t most = longestGap({plan_.frameRateNum, plan_.frameRateDen});
+  int64_t end = tick.time + tick.duration;
   for (const Tick& later : ticksAhead(true)) {
-    if (later.stream != held.stream) continue;
+    if (later.stream != tick.stream) continue;
     if (later.time - end > most) {
-      continuity_->foresee(later, end, [this](bool far) { return ticksAhead(far); });
+      continuity_->foresee(tick, later, end, [this](bool far) { return ticksAhead(far); });
       return true;
     }
     end = std::max(end, later.time + later.duration);
@@ -324,8 +328,9 @@ bool Demuxer::isShownBehindGap(const Held& held) {
 /** Puts the packet on the one continuous clock. */
 void Demuxer::straighten(Held& held) {
   if (held.time == AV_NOPTS_VALUE) return;
-  const bool behindGap = isShownBehindGap(held);
-  const int64_t offset = continuity_->place({held.stream, held.time, held.duration}, [this](bool far) { return ticksAhead(far); });
+  const Tick tick = tickOf(held);
+  const bool behindGap = isShownBehindGap(tick);
+  const int64_t offset = continuity_->place(tick, [this](bool far) { return ticksAhead(far); });
   const auto move = [&](int64_t& time, int64_t ticks) {
     if (time == AV_NOPTS_VALUE) return;
     const int64_t shift = av_rescale_q(ticks, kTicks, format_->streams[held.stream]->time_base);

@@ -64,8 +64,9 @@ class Demuxer {
   void mendTimes(Held& held);
   std::vector<int64_t> following(size_t stream, int64_t AVPacket::*time) const;
   void straighten(Held& held);
+  Tick tickOf(const Held& held) const;
   std::vector<Tick> ticksAhead(bool far);
-  bool isShownBehindGap(const Held& held);
+  bool isShownBehindGap(const Tick& tick);
   void noteFrame(const AVPacket& packet);
 
   const EnginePlan& plan_;

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { EngineResult } from '../index.js';
+import type { EnginePlan, EngineResult } from '../index.js';
 import { engine, fresh, joined, make, planFor, x264 } from './support.js';
 
 const rate = 25;
@@ -26,13 +26,15 @@ interface Seen {
   heard: (time: number) => number;
 }
 
-async function look(input: string): Promise<Seen> {
-  const plan = planFor(input, { rungs: [{ name: 'a', width: 192, height: 64, bitrate: 2_000_000, maxBitrate: 4_000_000, bufferSize: 8_000_000 }] }); // prettier-ignore
+const sharp = { bitrate: 2_000_000, maxBitrate: 4_000_000, bufferSize: 8_000_000 };
+
+async function look(input: string, changes: Partial<EnginePlan> = {}, rates: typeof sharp = sharp): Promise<Seen> {
+  const plan = planFor(input, { rungs: [{ name: 'a', width: 192, height: 64, ...rates }], ...changes });
   const result = await engine(plan);
   const [first] = result.rungs;
   if (!first) throw new Error('No rung was made.');
   const path = joined(plan, first);
-  const times = execFileSync('ffprobe', ['-v', 'error', '-select_streams', 'v', '-show_entries', 'frame=pts_time', '-of', 'csv=p=0', path]).toString().trim().split('\n').map((line) => Number(line.replace(',', ''))); // prettier-ignore
+  const times = execFileSync('ffprobe', ['-v', 'error', '-select_streams', 'v', '-show_entries', 'frame=pts_time', '-of', 'csv=p=0', path]).toString().split('\n').filter((line) => /^\d/.test(line)).map(parseFloat); // prettier-ignore
   const pixels = execFileSync('ffmpeg', ['-v', 'error', '-i', path, '-fps_mode', 'passthrough', '-vf', 'scale=12:1:flags=area', '-pix_fmt', 'gray', '-f', 'rawvideo', '-'], { maxBuffer: 1 << 26 }); // prettier-ignore
   const frames = times.map((time, index) => {
     let number = 0;
@@ -130,6 +132,20 @@ for (const [name, offset] of [
   });
 }
 
+test('the first frame of a recording follows the last one before in order of display, however both are reordered', async () => {
+  const kept = "select='eq(n,0)+gte(mod(n*37,100),60)'";
+  const piece = (from: number, shift: number, flags: string[]): string => make('.ts', ...numbered(6, from * rate), '-vf', kept, ...vfr, ...encoded, ...flags, '-output_ts_offset', String(shift)); // prettier-ignore
+  const path = fresh('.ts');
+  const reordered = ['-bf', '3', '-x264-params', 'b-adapt=0:b-pyramid=normal'];
+  writeFileSync(path, Buffer.concat([readFileSync(piece(0, 100, reordered)), readFileSync(piece(40, 1100, [])), readFileSync(piece(80, 100, reordered))])); // prettier-ignore
+  const { frames, result } = await look(path);
+  const numbers = Array.from({ length: 150 }, (_, number) => number).filter((number) => number === 0 || (number * 37) % 100 >= 60); // prettier-ignore
+  const last = (numbers.at(-1) ?? 0) + 1;
+  assert.equal(frames.map(({ source }) => Math.round(source * rate)), [0, 1000, 2000].flatMap((from) => numbers.map((number) => from + number))); // prettier-ignore
+  assert.equal(frames.map(({ time }) => Math.round(time * rate * 10) / 10), [0, last, 2 * last].flatMap((from) => numbers.map((number) => from + number))); // prettier-ignore
+  assert.equal(result.clockJumps.map(({ mediaTime }) => Math.round(mediaTime * rate * 10) / 10), [last, 2 * last]); // prettier-ignore
+});
+
 /** Adds seconds to the times of some PES packets of a transport stream (ISO 13818-1, 2.4.3.6). */
 function shift(bytes: Buffer, pid: number, seconds: number, which: (index: number) => boolean): Buffer {
   let index = 0;
@@ -175,6 +191,25 @@ for (const [name, input] of wild) {
     together(seen, [1, 2, 3.2, 4, 6, 7.5], (time) => time);
     assert.match(seen.result.warnings.join(' '), /timestamp\(s\) were missing, doubled or out of order/);
     assert.equal(seen.result.clockJumps, []);
+  });
+}
+
+for (const codec of ['h264', 'hevc'] as const) {
+  test(`the frames before a long pause are encoded as well as the others: ${codec}`, async () => {
+    // 9 s are a pause of any stream, and nothing is repeated. What is grainy takes all of the rate; of a hundred frames 60 are missing.
+    const kept = "select='(eq(n,0)+gte(mod(n*37,100),60))*(lt(n,69)+gte(n,294))',noise=alls=24:allf=t,format=yuv420p";
+    const source = make('.mkv', ...numbered(20), '-vf', kept, ...vfr, ...x264, '-crf', '10');
+    const low = { bitrate: 100_000, maxBitrate: 150_000, bufferSize: 200_000 };
+    const { frames } = await look(source, { codec, preset: 'veryfast' }, low);
+    const numbers = Array.from({ length: 500 }, (_, number) => number);
+    const expected = numbers.filter(
+      (number) => (number === 0 || (number * 37) % 100 >= 60) && (number < 69 || number >= 294),
+    );
+    assert.equal(frames.map(({ source }) => Math.round(source * rate)), expected); // prettier-ignore
+    assert.equal(
+      frames.map(({ time }) => Math.round(time * rate)),
+      expected,
+    );
   });
 }
 

@@ -86,7 +86,7 @@ void SoftwareEncoder::encode(const Picture& picture, const Sink& sink) {
     frame = conversion_->apply(*frame);
   }
   if (!context_) open(*frame);
-  frame->pts = picture.pts;
+  frame->pts = pace_.enter(picture.pts);
   frame->pict_type = picture.key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
   frame->color_range = AVCOL_RANGE_MPEG;
   frame->sample_aspect_ratio = {1, 1};
@@ -108,6 +108,10 @@ void SoftwareEncoder::receive(const Sink& sink) {
     const int result = avcodec_receive_packet(context_.get(), packet_.get());
     if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return;
     check(result, Code::kEncodeFailed, (std::string(name()) + " fails").c_str());
+    const int64_t decoded = packet_->dts;
+    packet_->pts = pace_.leave(packet_->pts);
+    packet_->dts = pace_.leave(decoded);
+    pace_.forget(decoded);
     sink(packet_.get());
     av_packet_unref(packet_.get());
   }

@@ -1,6 +1,7 @@
 // libx264, or libx265, through libavcodec.
 #pragma once
 #include "../encoder.h"
+#include "software/pace.h"
 #include "software/scaler.h"
 
 namespace sortie {
@@ -22,6 +23,7 @@ class SoftwareEncoder : public Encoder {
   ParametersPtr parameters_;
   PacketPtr packet_;
   std::unique_ptr<Conversion> conversion_;
+  Pace pace_;
 };
 
 }  // namespace sortie

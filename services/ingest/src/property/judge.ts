@@ -10,8 +10,8 @@ const step = 0.37;
 /** Seconds around a join that are not looked at. */
 const edge = 0.25;
 
-/** The sound is known by what is heard within half a second, and behind a join it is put in its place after some frames. */
-const settling = 0.7;
+/** The sound is known by what is heard within 0.55 s, and behind a join it is put in its place after 8 frames of 64 ms. */
+const settling = 1.1;
 
 const near = (a: number, b: number, most: number): boolean => Math.abs(a - b) <= most;
 const text = (value: number): string => value.toFixed(3);
@@ -106,6 +106,8 @@ export function complaints(recipe: Recipe, source: Source, layer: Layer): string
     }
     // What was told last before a join holds until the next packet.
     if (jumps.some((jump) => cue.start < jump && jump <= time)) return;
+    // The first packet of a piece may come a moment behind its first frame.
+    if (recipe.pieces.some(({ from }) => second > from - 1e-6 && second < from + tolerance.position)) return;
     // A cue begins with the video at the earliest; its row has the time of the packet.
     const row = rows.findLast(({ start }) => Math.max(0, start) <= cue.start + 0.0006);
     if (!row || !near(row.second, cue.second, 1e-3)) {

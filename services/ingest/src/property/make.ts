@@ -1,4 +1,4 @@
-// Makes a source: the picture carries its number as columns, black or white, the sound rises by 20 Hz each second and falls silent
+// Makes a source: the picture carries its number as columns, black or white, the sound rises by a fiftieth each second and falls silent
 // for a moment at each whole one, and the position goes north by a thousandth of a degree each second.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -13,6 +13,9 @@ import { addToClocks } from './transport.js';
 /** So many columns; the number is a Gray code, so that one of them changes from picture to picture. */
 export const bits = 12;
 export const gray = (number: number): number => number ^ (number >> 1);
+/** Hertz at the beginning, and how its logarithm rises each second. */
+export const lowest = 200;
+export const rise = Math.log(1.02);
 /** So long is it still around each whole second. */
 export const stillSeconds = 0.04;
 export const latitudeAt = (second: number): number => 46 + second / 1000;
@@ -72,7 +75,7 @@ function streamOf(directory: string, name: string, recipe: Recipe, piece: Piece,
   writeFileSync(raw, pixels);
   const from = piece.from + ahead;
   const still = `lt(abs(mod(t+${from}+0.5,1)-0.5),${stillSeconds / 2})`;
-  const sound = `aevalsrc='0.5*not(${still})*sin(2*PI*(300*(t+${from})+10*(t+${from})*(t+${from})))':s=16000:d=${piece.to - piece.from}`;
+  const sound = `aevalsrc='0.5*not(${still})*sin(2*PI*${lowest / rise}*(exp(${rise}*(t+${from}))-1))':s=16000:d=${piece.to - piece.from}`;
   const cut = ahead > 0 ? { ...piece, gaps: [] } : piece;
   const kept = `eq(n,0)+gte(mod(n*${multiplier},100),${recipe.sparse})`;
   return {
@@ -112,7 +115,9 @@ function encodePiece(directory: string, path: string, recipe: Recipe, piece: Pie
   const tables = streams.flatMap((_, index) => [
     '-program', `program_num=${index + 1}:st=${each * index}${recipe.audio ? `:st=${each * index + 1}` : ''}`,
   ]); // prettier-ignore
-  const transport = recipe.container === 'ts' ? [...ids, ...(streams.length > 1 ? tables : [])] : [];
+  // The multiplexer puts decoding times in front of 1.4 s itself: a shift of the first piece alone would make it overlap the next one.
+  const unshifted = ['-avoid_negative_ts', 'disabled'];
+  const transport = recipe.container === 'ts' ? [...unshifted, ...ids, ...(streams.length > 1 ? tables : [])] : [];
   const fragments = recipe.fragmented ? ['-movflags', 'frag_keyframe+delay_moov+default_base_moof'] : [];
   execFileSync('ffmpeg', [
     '-v', 'error', '-y', ...streams.flatMap(({ inputs }) => inputs), ...maps, ...codecs(recipe), ...transport, ...fragments,

@@ -1,10 +1,8 @@
-// The second of a source by its sound: a tone that rises steadily tells about which it is, and a still moment at each whole second
-// tells exactly, also where the sound is stretched a little.
-import { stillSeconds } from './make.js';
+// The second of a source by its sound: a tone that rises by a fiftieth each second tells about which it is, also where the sound is
+// stretched by a two-hundredth, and a still moment at each whole second tells exactly.
+import { lowest, rise, stillSeconds } from './make.js';
 
 export const soundRate = 16_000;
-/** Hertz a second. */
-const rise = 20;
 const window = 0.2;
 /** Of full scale; below is silence. */
 const quiet = 0.05;
@@ -17,7 +15,7 @@ function strength(samples: Int16Array, middle: number, frequency: number, level:
   let [real, imaginary, weights] = [0, 0, 0];
   for (let offset = -half; offset < half; offset++) {
     const time = offset / soundRate;
-    const phase = 2 * Math.PI * (frequency * time + (rise / 2) * time * time);
+    const phase = 2 * Math.PI * frequency * (time + (rise / 2) * time * time);
     const weight = 1 + Math.cos((Math.PI * offset) / half);
     const value = (samples[middle + offset] ?? 0) * weight;
     real += value * Math.cos(phase);
@@ -80,5 +78,5 @@ export function secondOf(samples: Int16Array, time: number): number | null {
   // The pitch is known where nothing is still.
   const aside = Math.abs(time - still) > 0.15 ? time : still + (time < still ? -0.25 : 0.25);
   const pitch = pitchOf(samples, aside);
-  return pitch === null ? null : Math.round((pitch - 300) / rise + still - aside) + time - still;
+  return pitch === null ? null : Math.round(Math.log(pitch / lowest) / rise + still - aside) + time - still;
 }
