@@ -1,4 +1,5 @@
 // Configuration and secrets: what each container is given against what its program reads, file by file, key by key.
+import { newIdentities } from '@sortie/common/identity/cluster';
 import { newSecrets } from '@sortie/gateway/secrets/secrets';
 import { engineSettings } from '@sortie/ingest/gpu/settings';
 import { test } from 'uvu';
@@ -14,7 +15,8 @@ const programOf = ({ container: { image, command } }: Workload): string => comma
 /** Paths inside a container at which a file of a secret or of a ConfigMap lies. */
 function filesOf(manifests: readonly Manifest[], { pod, container }: Workload): string[] {
   return (container.volumeMounts ?? []).flatMap(({ name, mountPath }) => {
-    const { secret, configMap } = pod.volumes?.find((volume) => volume.name === name) ?? {};
+    const { secret, projected, configMap: whole } = pod.volumes?.find((volume) => volume.name === name) ?? {};
+    const configMap = whole ?? projected?.sources.find((source) => source.configMap)?.configMap;
     const paths =
       secret?.items?.map(({ path }) => path) ??
       Object.keys((configMap && find(manifests, 'ConfigMap', configMap.name)?.data) ?? {});
@@ -53,7 +55,7 @@ for (const { name: overlay, manifests, workloads } of overlays()) {
     for (const { name, container } of workloads.filter(isOurs)) {
       for (const [variable, value] of environmentOf(manifests, container)) {
         if (!/_ADDRESS$|_NATS_URL$|_HOST$/.test(variable)) continue;
-        const [, scheme, host = '', port = ''] = /^(dns:\/\/\/|nats:\/\/)?([a-z-]+):(\d+)$/.exec(value ?? '') ?? [];
+        const [, scheme, host = '', port = ''] = /^(dns:\/\/\/|tls:\/\/)?([a-z-]+):(\d+)$/.exec(value ?? '') ?? [];
         const service = find(manifests, 'Service', host)?.spec;
         const offered = service?.ports?.some((one) => one.port === Number(port));
         assert.ok(offered, `${name} ${variable} ${value ?? ''}`);
@@ -70,7 +72,8 @@ for (const { name: overlay, manifests, workloads } of overlays()) {
       const folders = (container.volumeMounts ?? []).map(({ mountPath }) => mountPath);
       for (const [variable, value] of environmentOf(manifests, container)) {
         if (variable.endsWith('_FILE')) assert.ok(files.includes(value ?? ''), `${name} ${variable} ${value ?? ''}`);
-        if (variable.endsWith('_STORAGE')) assert.ok(folders.includes(value ?? ''), `${name} ${variable}`);
+        if (variable.endsWith('_STORAGE') || variable.endsWith('_IDENTITY'))
+          assert.ok(folders.includes(value ?? ''), `${name} ${variable}`);
       }
       for (const path of (container.args ?? []).filter((argument) => argument.startsWith('/'))) {
         assert.ok(files.includes(path), `${name} ${path}`);
@@ -93,14 +96,21 @@ for (const { name: overlay, manifests, workloads } of overlays()) {
       ...(pod.volumes ?? []).flatMap(({ secret }) =>
         (secret?.items ?? []).map(({ key }) => [secret?.secretName ?? '', key] as const),
       ),
+      ...(pod.volumes ?? [])
+        .flatMap(({ projected }) => projected?.sources ?? [])
+        .flatMap(({ secret }) => (secret?.items ?? []).map(({ key }) => [secret?.name ?? '', key] as const)),
     ]);
     assert.ok(asked.length >= 3);
+    const identities = Object.keys(await newIdentities());
     const documentation = read('deploy/README.md');
     for (const [name, key] of asked) {
       assert.ok(made[name]?.[key] !== undefined, `${name} ${key}`);
       // Where nobody makes them, the documentation says how.
-      if (overlay.startsWith('prod'))
-        assert.match(documentation, new RegExp(`create secret generic ${name} [^\`]*${key.replace('.', '\\.')}`));
+      if (!overlay.startsWith('prod')) continue;
+      const form = identities.includes(name)
+        ? `sortie identities \\.\\n +for name in [^;]*${name}[ ;]`
+        : `create secret generic ${name} [^\`]*${key.replace('.', '\\.')}`;
+      assert.match(documentation, new RegExp(form));
     }
     assert.is(find(manifests, 'Job', 'make-secrets') !== undefined, !overlay.startsWith('prod'));
   });

@@ -3,12 +3,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { chown, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Rest } from '@sortie/cli/rest';
 import { freePort } from '@sortie/common/free-port';
+import { identityOf, makeKeys, type Holder } from '@sortie/common/identity/make-keys';
 import type { Program } from '@sortie/common/testing/child';
 import { startNats, type TestNats } from '@sortie/common/testing/nats';
 import { startPostgres, type TestPostgres } from '@sortie/common/testing/postgres';
@@ -134,7 +135,12 @@ it('a job goes through programs started from them, and what comes out plays', as
     SORTIE_JOB_ADDRESS: address(job),
     SORTIE_INGEST_ADDRESS: address(ingest),
     SORTIE_NATS_URL: nats.url,
+    SORTIE_IDENTITY: '/identity',
   };
+  const identities = join(directory, 'identity');
+  makeKeys(identities);
+  for (const name of await readdir(identities, { recursive: true })) await chown(join(identities, name), uid, uid);
+  const identity = (holder: Holder): Record<string, string> => ({ '/identity': identityOf(identities, holder) });
   const files = { SORTIE_STORAGE: '/var/lib/sortie' };
   const volumes = { '/var/lib/sortie': storage };
 
@@ -152,11 +158,19 @@ it('a job goes through programs started from them, and what comes out plays', as
     const migrate = ['/usr/local/bin/node', 'services/job/dist/migrate-main.js'];
     const migrated = containers.job.run(migrate, { SORTIE_DATABASE: postgres.url });
     assert.ok(migrated.good, migrated.output);
-    await start('job', { SORTIE_JOB_LISTEN: address(job), SORTIE_DATABASE: postgres.url });
-    await start('ingest-api', { SORTIE_INGEST_LISTEN: address(ingest), ...files }, volumes);
-    await start('ingest-worker', files, volumes);
+    await start('job', { SORTIE_JOB_LISTEN: address(job), SORTIE_DATABASE: postgres.url }, identity('job'));
+    await start(
+      'ingest-api',
+      { SORTIE_INGEST_LISTEN: address(ingest), ...files },
+      { ...volumes, ...identity('ingest-api') },
+    );
+    await start('ingest-worker', files, { ...volumes, ...identity('worker') });
     const keys = { SORTIE_USERS_FILE: '/secrets/users.json', SORTIE_TOKEN_KEY_FILE: '/secrets/token.key' };
-    await start('gateway', { SORTIE_GATEWAY_LISTEN: address(gateway), ...keys }, { '/secrets': secrets });
+    await start(
+      'gateway',
+      { SORTIE_GATEWAY_LISTEN: address(gateway), ...keys },
+      { '/secrets': secrets, ...identity('gateway') },
+    );
     for (const { child } of running) {
       const status = await readFile(`/proc/${child.pid ?? 0}/status`, 'utf8');
       assert.match(status, new RegExp(`^Uid:\\s+${uid}\\s+${uid}`, 'm'));

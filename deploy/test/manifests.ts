@@ -75,6 +75,10 @@ export interface PodSpec {
     name: string;
     emptyDir?: object;
     configMap?: { name: string };
+    projected?: {
+      defaultMode?: number;
+      sources: { configMap?: { name: string }; secret?: { name: string; items?: { key: string; path: string }[] } }[];
+    };
     secret?: { secretName: string; defaultMode?: number; items?: { key: string; path: string }[] };
     persistentVolumeClaim?: { claimName: string };
   }[];

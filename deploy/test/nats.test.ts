@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { newIdentities } from '@sortie/common/identity/cluster';
 import { environmentOf, find, quantity, type Manifest } from './manifests.js';
 import { overlays } from './overlays.js';
 import { read } from './programs.js';
@@ -12,12 +13,15 @@ import { read } from './programs.js';
 const syncs = /^ {2}sync_interval: always\n/m;
 
 for (const path of ['deploy/base/nats.conf', 'deploy/overlays/prod/nats.conf']) {
-  test(`nats-server takes ${path}`, () => {
-    // Servers before 2.10 do not know this field yet; the manifests bring 2.10.
-    const text = read(path).replace(syncs, '');
+  test(`nats-server takes ${path}`, async () => {
     const directory = mkdtempSync(join(tmpdir(), 'sortie-nats-conf-'));
+    // Servers before 2.10 do not know this field yet; the manifests bring 2.10.
+    const text = read(path).replace(syncs, '').replaceAll('/etc/nats/', `${directory}/`);
     try {
       writeFileSync(join(directory, 'nats.conf'), text);
+      const { 'sortie-nats': accounts, 'sortie-tls': certificates } = await newIdentities();
+      writeFileSync(join(directory, 'authorization.conf'), accounts['authorization.conf'] ?? '');
+      for (const [file, key] of [['tls.crt', 'nats.crt'], ['tls.key', 'nats.key'], ['ca.crt', 'ca.crt']] as const) writeFileSync(join(directory, file), certificates[key] ?? ''); // prettier-ignore
       const env = { ...process.env, POD_NAME: 'nats-0' };
       const { stderr } = spawnSync('nats-server', ['-t', '-c', join(directory, 'nats.conf')], {
         encoding: 'utf8',
@@ -33,7 +37,8 @@ for (const path of ['deploy/base/nats.conf', 'deploy/overlays/prod/nats.conf']) 
 /** The nats.conf that the pods get. */
 function configOf(manifests: readonly Manifest[]): string {
   const template = find(manifests, 'StatefulSet', 'nats')?.spec?.template;
-  const name = template?.spec.volumes?.find(({ configMap }) => configMap)?.configMap?.name ?? '';
+  const sources = template?.spec.volumes?.flatMap(({ projected }) => projected?.sources ?? []);
+  const name = sources?.find(({ configMap }) => configMap)?.configMap?.name ?? '';
   return find(manifests, 'ConfigMap', name)?.data?.['nats.conf'] ?? '';
 }
 

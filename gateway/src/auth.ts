@@ -1,7 +1,10 @@
 // Who asks: a token by query, form, header, or (for reading pages only) cookie.
+import type { Metadata } from '@grpc/grpc-js';
 import type { FastifyRequest } from 'fastify';
+import type { User } from '@sortie/common/users';
 import { invalidToken, RestError, tokenRequired } from './arcgis/errors.js';
 import type { Bearer, Tokens } from './arcgis/tokens.js';
+import type { Context } from './context.js';
 import { parameter, parametersOf } from './parameters.js';
 
 export const cookieName = 'sortie_token';
@@ -35,6 +38,10 @@ export function userOf(request: FastifyRequest, tokens: Tokens, token = tokenOf(
   if (!user) throw invalidToken();
   return user;
 }
+
+/** What a call for the user carries. */
+export const speaking = ({ identity }: Context, { username, role }: User): Metadata =>
+  identity.speakFor({ username, administrator: role === 'administrator' });
 
 /** Throws 403 for those who may only look. */
 export function publisherOf(request: FastifyRequest, tokens: Tokens, token = tokenOf(request)): Bearer {

@@ -2,6 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import type { Health } from '@sortie/common/health';
+import type { Identity } from '@sortie/common/identity/identity';
 import type { Logger } from '@sortie/common/log';
 import type { Users } from '@sortie/common/users';
 import type { Registry } from 'prom-client';
@@ -13,6 +14,7 @@ export interface Context {
   ingest: IngestServiceClient;
   /** The same service for uploads and downloads. */
   transfers: IngestServiceClient;
+  identity: Pick<Identity, 'speakFor' | 'statementFor'>;
   users: Users;
   tokens: Tokens;
   /** First part of every path, e.g. "/arcgis". */

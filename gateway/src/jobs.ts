@@ -1,5 +1,6 @@
 // Jobs as the gateway reads them: requests at the same moment share one call, and a job that has ended never changes again, so it
 // is asked for once.
+import type { Metadata } from '@grpc/grpc-js';
 import {
   State,
   type CancelJobRequest,
@@ -57,8 +58,9 @@ export class Jobs {
     return (await read(this.client.listWorkers.bind(this.client), {})).workers;
   }
 
-  async cancel(request: CancelJobRequest): Promise<void> {
-    await call(this.client.cancelJob.bind(this.client), request);
+  /** `speaking`: for whom. */
+  async cancel(request: CancelJobRequest, speaking: Metadata): Promise<void> {
+    await call(this.client.cancelJob.bind(this.client), request, { speaking });
   }
 
   /** Events behind a number, and progress, until the job has ended; a Job service that goes is waited for. */

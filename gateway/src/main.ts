@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { askHealth, clientCredentials, clientOptions, transferOptions } from '@sortie/common/grpc';
+import { askHealth, connect, transferOptions } from '@sortie/common/grpc';
+import { openIdentity } from '@sortie/common/identity/identity';
 import { newLogger } from '@sortie/common/log';
 import { announce, goOnAfterErrors, required, stopOnSignal } from '@sortie/common/process';
 import { Users } from '@sortie/common/users';
@@ -19,15 +20,17 @@ const log = newLogger('gateway', env['SORTIE_LOG_LEVEL']);
 const stopsWith = stopOnSignal(log);
 const { registry, health } = newVitals();
 const vitalsServer = await serveVitals({ registry, health }, env['SORTIE_METRICS_LISTEN'] ?? '127.0.0.1:0', log);
-const jobClient = new JobServiceClient(required(env, 'SORTIE_JOB_ADDRESS'), clientCredentials(), clientOptions);
+const identity = openIdentity(required(env, 'SORTIE_IDENTITY'));
+const jobClient = connect(JobServiceClient, required(env, 'SORTIE_JOB_ADDRESS'), identity);
 const ingestAddress = required(env, 'SORTIE_INGEST_ADDRESS');
-const ingest = new IngestServiceClient(ingestAddress, clientCredentials(), clientOptions);
-const transfers = new IngestServiceClient(ingestAddress, clientCredentials(), transferOptions);
+const ingest = connect(IngestServiceClient, ingestAddress, identity);
+const transfers = connect(IngestServiceClient, ingestAddress, identity, transferOptions);
 const app = newApp(
   {
     jobs: new Jobs(jobClient),
     ingest,
     transfers,
+    identity,
     users: new Users(required(env, 'SORTIE_USERS_FILE')),
     tokens: new Tokens(await readFile(required(env, 'SORTIE_TOKEN_KEY_FILE'))),
     root: env['SORTIE_ROOT'] ?? '/arcgis',

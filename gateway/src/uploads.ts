@@ -79,7 +79,8 @@ export class Uploads {
       );
       if (owner === null) throw tokenRequired();
       if (!sending) throw new RestError(400, "The field 'file' is missing.");
-      return await finish(sending, { sizeBytes, owner, description: fields.get('description') ?? '' });
+      const userStatement = this.context.identity.statementFor({ username: owner, administrator: false });
+      return await finish(sending, { sizeBytes, owner, description: fields.get('description') ?? '', userStatement });
     } catch (error) {
       (sending as Sending | null)?.cancel();
       throw error;
@@ -125,7 +126,7 @@ const tooLate = (): RestError =>
 
 async function finish(
   sending: Sending,
-  value: { sizeBytes: number; owner: string; description: string },
+  value: { sizeBytes: number; owner: string; description: string; userStatement: string },
 ): Promise<File> {
   await sending.write({ part: { $case: 'finish', value } });
   sending.finish();

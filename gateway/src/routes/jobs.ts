@@ -5,7 +5,7 @@ import { JobEvent, Progress, type Job } from '@sortie/common/gen/sortie/job/v1/j
 import type { User } from '@sortie/common/users';
 import { jobDocument } from '../arcgis/job.js';
 import { RestError, toRestError } from '../arcgis/errors.js';
-import { userOf } from '../auth.js';
+import { speaking, userOf } from '../auth.js';
 import type { Context } from '../context.js';
 import { eventFrame, EventStreams, sendComeAgain } from '../event-stream.js';
 import { html } from '../pages/html.js';
@@ -116,7 +116,7 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
     respond(context, request, reply, async () => {
       const user = userOf(request, tokens);
       const { jobId } = await visible(request.params.jobId, user);
-      await jobs.cancel({ jobId, user: user.username });
+      await jobs.cancel({ jobId, user: user.username }, speaking(context, user));
       return { title: 'Cancel', crumbs, document: { success: true } };
     }),
   );

@@ -6,7 +6,7 @@ import type { Layer, Service } from '@sortie/common/gen/sortie/ingest/v1/ingest'
 import { call, read } from '@sortie/common/grpc';
 import { RestError } from '../arcgis/errors.js';
 import { serviceDocument, serviceSummary } from '../arcgis/layer.js';
-import { publisherOf, userOf } from '../auth.js';
+import { publisherOf, speaking, userOf } from '../auth.js';
 import { baseUrl, type Context } from '../context.js';
 import { html } from '../pages/html.js';
 import { jsonParameter, parameter, parametersOf, requiredParameter, type Parameters } from '../parameters.js';
@@ -128,30 +128,32 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
 
   app.post(`${root}/admin/services/create`, { config: { form: 'large' } }, (request, reply) =>
     respond(context, request, reply, async () => {
-      const { username } = publisherOf(request, tokens);
+      const user = publisherOf(request, tokens);
       const service = jsonParameter(parametersOf(request), 'service');
       const serviceName = typeof service['serviceName'] === 'string' ? service['serviceName'] : '';
       const description = typeof service['description'] === 'string' ? service['description'] : '';
-      await call(ingest.createService.bind(ingest), { serviceName, owner: username, description });
+      const created = { serviceName, owner: user.username, description };
+      await call(ingest.createService.bind(ingest), created, { speaking: speaking(context, user) });
       return { title: 'Create Service', crumbs, document: { status: 'success' } };
     }),
   );
 
   const addLayer = (request: FastifyRequest<ServicePath>, reply: FastifyReply): Promise<FastifyReply> =>
     respond(context, request, reply, async () => {
-      const { username, role } = publisherOf(request, tokens);
+      const user = publisherOf(request, tokens);
       const { name, requestId, ...layer } = layerRequestOf(parametersOf(request));
       const serviceName = request.params.service;
-      const { jobId, layerId } = await call(ingest.addLayer.bind(ingest), {
+      const asked = {
         ...layer,
         // The call may be made again when an Ingest API goes away under it.
         requestId: requestId === '' ? randomUUID() : requestId,
         serviceName,
         layerName: name,
-        owner: username,
-        administrator: role === 'administrator',
+        owner: user.username,
+        administrator: user.role === 'administrator',
         serviceUrl: `${baseUrl(context, request)}/rest/services/${serviceName}/VideoServer`,
-      });
+      };
+      const { jobId, layerId } = await call(ingest.addLayer.bind(ingest), asked, { speaking: speaking(context, user) });
       return { title: 'Add Layer', crumbs, document: { jobId, layerId, success: true } };
     });
   for (const path of ['addLayer', 'VideoServer/addLayer']) {

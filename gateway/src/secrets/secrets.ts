@@ -1,9 +1,10 @@
 // The secrets of a new installation, made once: a password for the administrator, the key that signs tokens, a password for
-// the database.
+// the database, and how the programs know each other.
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { newIdentities } from '@sortie/common/identity/cluster';
 import { saveUser } from '@sortie/common/users';
 
 /** Where Kubernetes answers, and as whom. */
@@ -36,6 +37,7 @@ export async function newSecrets(databaseHost: string): Promise<Record<string, S
         password: databasePassword,
         url: `postgres://sortie:${databasePassword}@${databaseHost}/sortie`,
       },
+      ...(await newIdentities()),
     };
   } finally {
     await rm(directory, { recursive: true });

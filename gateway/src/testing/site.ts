@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { askHealth, clientCredentials, clientOptions, transferOptions } from '@sortie/common/grpc';
+import { askHealth, clientOptions, connect, transferOptions } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
 import { openStorage, type Storage } from '@sortie/common/storage';
+import { clientOfAll, identity } from '@sortie/common/testing/identities';
 import { startNats } from '@sortie/common/testing/nats';
 import { saveUser, Users } from '@sortie/common/users';
 import { newVitals } from '@sortie/common/vitals';
@@ -21,6 +22,7 @@ import { Jobs } from '../jobs.js';
 export interface Site {
   url: string;
   app: FastifyInstance;
+  /** As the operator and as a worker. */
   jobs: JobServiceClient;
   ingest: IngestServiceClient;
   storage: Storage;
@@ -44,21 +46,35 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
   const nats = await startNats();
   const startJobs = (port: number): Promise<JobService> =>
     startJobService(
-      { listen: `127.0.0.1:${port}`, database: join(directory, 'book'), natsUrl: nats.url, ...settings },
+      {
+        listen: `127.0.0.1:${port}`,
+        database: join(directory, 'book'),
+        natsUrl: nats.url,
+        identity: identity('job'),
+        ...settings,
+      },
       log,
     );
   let job = await startJobs(0);
   const { port: jobPort } = job;
   const api = await startIngestApi(
-    { listen: '127.0.0.1:0', storage: join(directory, 'storage'), jobAddress: `127.0.0.1:${jobPort}`, maxUploadBytes },
+    {
+      listen: '127.0.0.1:0',
+      storage: join(directory, 'storage'),
+      jobAddress: `127.0.0.1:${jobPort}`,
+      identity: identity('ingest-api'),
+      maxUploadBytes,
+    },
     log,
   );
+  const asWorkers = clientOfAll(JobServiceClient, `127.0.0.1:${jobPort}`, clientOptions);
+  const asOperator = connect(IngestServiceClient, `127.0.0.1:${api.port}`, identity('operator'));
   const usersFile = join(directory, 'users.json');
   await saveUser(usersFile, { username: 'ana', role: 'publisher' }, password);
   const tokens = new Tokens(randomBytes(32));
-  const jobs = new JobServiceClient(`127.0.0.1:${jobPort}`, clientCredentials(), clientOptions);
-  const ingest = new IngestServiceClient(`127.0.0.1:${api.port}`, clientCredentials(), clientOptions);
-  const transfers = new IngestServiceClient(`127.0.0.1:${api.port}`, clientCredentials(), transferOptions);
+  const jobs = connect(JobServiceClient, `127.0.0.1:${jobPort}`, identity('gateway'));
+  const ingest = connect(IngestServiceClient, `127.0.0.1:${api.port}`, identity('gateway'));
+  const transfers = connect(IngestServiceClient, `127.0.0.1:${api.port}`, identity('gateway'), transferOptions);
   const users = new Users(usersFile);
   const { health, registry } = newVitals();
   await Promise.all([
@@ -70,6 +86,7 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
       jobs: new Jobs(jobs),
       ingest,
       transfers,
+      identity: identity('gateway'),
       users,
       tokens,
       root: '/arcgis',
@@ -86,8 +103,8 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
   return {
     url,
     app,
-    jobs,
-    ingest,
+    jobs: asWorkers,
+    ingest: asOperator,
     storage: await openStorage(join(directory, 'storage')),
     tokens,
     token: (username) => {
@@ -102,6 +119,8 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
       health.stop();
       await app.close();
       jobs.close();
+      asWorkers.close();
+      asOperator.close();
       ingest.close();
       transfers.close();
       await api.stop();

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '@sortie/common/free-port';
 import { startNats } from '@sortie/common/testing/nats';
+import { identityDirectory } from '@sortie/common/testing/identities';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { scrape } from './testing/scrape.js';
@@ -38,6 +39,8 @@ async function start(program: string, directory: string, over: NodeJS.ProcessEnv
       SORTIE_GATEWAY_LISTEN: '127.0.0.1:0',
       SORTIE_JOB_LISTEN: '127.0.0.1:0',
       SORTIE_INGEST_LISTEN: '127.0.0.1:0',
+      // Of all the identities that a server needs most.
+      SORTIE_IDENTITY: identityDirectory('job'),
       SORTIE_JOB_ADDRESS: nobody,
       SORTIE_INGEST_ADDRESS: nobody,
       SORTIE_NATS_URL: `nats://${nobody}`,

@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { identityOf, makeKeys } from '@sortie/common/identity/make-keys';
+import { natsAuthorization, natsUsers, type NatsUser } from '@sortie/common/identity/nats-accounts';
 import { lockNote, takeLock, tryLock, type Lock } from '@sortie/common/lock';
 import { saveUser } from '@sortie/common/users';
 
@@ -10,9 +12,13 @@ export interface DataDirectory {
   root: string;
   book: string;
   nats: string;
+  /** nats-server's configuration. */
+  natsConfig: string;
   storage: string;
   logs: string;
   tokenKey: string;
+  /** How the programs know each other. */
+  identity: string;
   users: string;
   /** Password of the administrator that was made at first start; readable by its owner only. */
   adminPassword: string;
@@ -29,9 +35,11 @@ export function dataDirectory(path: string): DataDirectory {
     root,
     book: at('book'),
     nats: at('nats'),
+    natsConfig: at('nats.conf'),
     storage: at('storage'),
     logs: at('logs'),
     tokenKey: at('token.key'),
+    identity: at('identity'),
     users: at('users.json'),
     adminPassword: at('admin-password'),
     lock: at('lock'),
@@ -43,11 +51,26 @@ export async function prepare(data: DataDirectory): Promise<void> {
   await mkdir(data.root, { recursive: true, mode: 0o700 });
   for (const directory of [data.nats, data.storage, data.logs]) await mkdir(directory, { recursive: true });
   if (!existsSync(data.tokenKey)) await writeFile(data.tokenKey, randomBytes(32), { mode: 0o600 });
+  makeKeys(data.identity);
   if (!existsSync(data.users)) {
     const password = randomBytes(18).toString('base64url');
     await writeFile(data.adminPassword, password, { mode: 0o600 });
     await saveUser(data.users, { username: adminName, role: 'administrator' }, password);
   }
+}
+
+/** New passwords for NATS at each start. `port`: where it is to listen. */
+export async function writeNatsConfig(data: DataDirectory, port: number): Promise<void> {
+  const passwords = Object.fromEntries(natsUsers.map((user) => [user, randomBytes(24).toString('base64url')]));
+  const passwordOf = (user: NatsUser): string => JSON.stringify(passwords[user]);
+  const text = `listen: "127.0.0.1:${port}"
+jetstream {
+  store_dir: ${JSON.stringify(data.nats)}
+}
+${natsAuthorization(passwordOf)}`;
+  await writeFile(data.natsConfig, text, { mode: 0o600 });
+  for (const user of natsUsers)
+    await writeFile(join(identityOf(data.identity, user), 'nats.key'), `${user}:${String(passwords[user])}`, { mode: 0o600 }); // prettier-ignore
 }
 
 /** What the Sortie that runs on a data directory leaves word of. */

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { freePort } from '@sortie/common/free-port';
+import { identityOf, type Holder } from '@sortie/common/identity/make-keys';
 import type { Announcement } from '@sortie/common/process';
-import { own, prepare, type DataDirectory, type RunningNote } from './data.js';
+import { own, prepare, writeNatsConfig, type DataDirectory, type RunningNote } from './data.js';
 import { Part, type PartSettings } from './part.js';
 
 export interface LocalSettings {
@@ -95,22 +96,23 @@ export async function startLocal(data: DataDirectory, settings: LocalSettings): 
       return added;
     };
     // setpriv: should we be killed, NATS goes with us. Our own programs notice when the IPC channel closes.
-    const serveNats = ['--addr', '127.0.0.1', '--port', String(natsPort), '--jetstream', '--store_dir', data.nats];
+    await writeNatsConfig(data, natsPort);
     const nats = add({
       name: 'nats',
       command: 'setpriv',
-      parameters: ['--pdeathsig', 'TERM', '--', 'nats-server', ...serveNats],
+      parameters: ['--pdeathsig', 'TERM', '--', 'nats-server', '--config', data.natsConfig],
       environment: () => ({ PATH: settings.environment['PATH'] }),
       ipc: false,
       ready: (child) => answers(natsPort, child),
     });
-    const ours = (name: string, path: string): Part =>
+    const ours = (name: Holder, path: string): Part =>
       add({
         name,
         command: process.execPath,
         parameters: ['--enable-source-maps', program(path)],
         environment: () => ({
           ...environment,
+          SORTIE_IDENTITY: identityOf(data.identity, name),
           SORTIE_GATEWAY_LISTEN: `127.0.0.1:${gatewayPort}`,
           SORTIE_METRICS_LISTEN: `127.0.0.1:${metricsPorts[name] ?? 0}`,
         }),

@@ -1,10 +1,11 @@
 // `sortie`: the command line.
 import { tmpdir } from 'node:os';
-import { resolve } from 'node:path';
-import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { newIdentities } from '@sortie/common/identity/cluster';
 import { parseResolutions, resolutionWords } from '@sortie/common/ladder';
 import { roles, saveUser, type Role } from '@sortie/common/users';
 import { describeGpus, findGpus } from '@sortie/ingest/gpu/preflight';
@@ -24,6 +25,8 @@ const usage = `Usage:
   sortie job ID [--watch]                                one job, now or until it ends
   sortie token [--minutes N]                             a token for the REST interface
   sortie user NAME [--role viewer|publisher|administrator]   add a user; the password comes from stdin
+  sortie identities DIR                                  certificates, keys and passwords of a cluster's programs, one folder
+                                                         for each secret (deploy/README.md)
   sortie klv FILE… [--report | --geojson]                telemetry packets as JSON lines, the health report, the track
   sortie gpu [--json]                                    try the GPUs of this machine, and say what works
 
@@ -136,6 +139,17 @@ const commands: Record<string, (values: Values, words: string[]) => Promise<numb
   token: async (values) => {
     const rest = await connect(values);
     process.stdout.write(`${rest.currentToken}\n`);
+    return 0;
+  },
+
+  identities: async (_, [directory]) => {
+    if (directory === undefined) throw new UsageError('Which directory?');
+    for (const [secret, files] of Object.entries(await newIdentities())) {
+      const own = join(fromCaller(directory), secret);
+      await mkdir(own, { recursive: true, mode: 0o700 });
+      for (const [name, content] of Object.entries(files))
+        await writeFile(join(own, name), content, { mode: 0o600, flag: 'wx' });
+    }
     return 0;
   },
 

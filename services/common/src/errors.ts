@@ -16,6 +16,7 @@ export const errorCodes = {
   INVALID_ARGUMENT: { status: status.INVALID_ARGUMENT, retry: false },
   NOT_FOUND: { status: status.NOT_FOUND, retry: false },
   ALREADY_EXISTS: { status: status.ALREADY_EXISTS, retry: false },
+  UNAUTHENTICATED: { status: status.UNAUTHENTICATED, retry: false },
   PERMISSION_DENIED: { status: status.PERMISSION_DENIED, retry: false },
   JOB_ENDED: { status: status.FAILED_PRECONDITION, retry: false },
   JOB_NOT_QUEUED: { status: status.FAILED_PRECONDITION, retry: false },

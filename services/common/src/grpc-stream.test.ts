@@ -17,7 +17,8 @@ import {
   type UploadFileRequest,
   type UploadFileResponse,
 } from './gen/sortie/ingest/v1/ingest.js';
-import { clientCredentials, clientOptions } from './grpc.js';
+import { connect } from './grpc.js';
+import { identity } from './testing/identities.js';
 import { clientStream, readStream, resuming, serverStream, writeStream } from './grpc-stream.js';
 import { newLogger } from './log.js';
 
@@ -49,7 +50,7 @@ async function listen(handlers: { read?: Read; upload?: Upload }, wanted = 0): P
       error ? reject(error) : resolve(bound),
     ),
   );
-  const client = new IngestServiceClient(`127.0.0.1:${port}`, clientCredentials(), clientOptions);
+  const client = connect(IngestServiceClient, `127.0.0.1:${port}`, identity('operator'));
   return {
     port,
     client,
@@ -294,7 +295,7 @@ it('a watch goes on behind the last message when its server is killed, and comes
   };
   const port = await freePort();
   let peer = await listen({ read }, port);
-  const client = new IngestServiceClient(`127.0.0.1:${port}`, clientCredentials(), clientOptions);
+  const client = connect(IngestServiceClient, `127.0.0.1:${port}`, identity('operator'));
   const breaks: string[] = [];
   const seen: number[] = [];
   const watching = (async () => {
@@ -332,7 +333,7 @@ it('a watch throws what a retry does not help against, and ends when it is told 
   assert.equal(await all(resuming({ ...options, start, signal: new AbortController().signal })), [[1], 'NOT_FOUND']);
   peer.stop();
   const aborting = new AbortController();
-  const closed = new IngestServiceClient(`127.0.0.1:${peer.port}`, clientCredentials(), clientOptions);
+  const closed = connect(IngestServiceClient, `127.0.0.1:${peer.port}`, identity('operator'));
   const waiting = all(
     resuming({
       ...options,

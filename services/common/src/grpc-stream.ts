@@ -12,6 +12,7 @@ import type {
 } from '@grpc/grpc-js';
 import { SortieError, toGrpc } from './errors.js';
 import { logInternal } from './grpc.js';
+import type { Incoming } from './identity/identity.js';
 import type { Logger } from './log.js';
 
 const callerLeft = (): SortieError => new SortieError('CANCELLED', 'The caller went away, or its time was over.');
@@ -67,7 +68,7 @@ const turnsToClose = 4;
 export const clientStream =
   <Request, Response>(
     log: Logger,
-    handle: (messages: AsyncIterable<Request>, signal: AbortSignal) => Promise<Response>,
+    handle: (messages: AsyncIterable<Request>, signal: AbortSignal, call: Incoming) => Promise<Response>,
   ): handleClientStreamingCall<Request, Response> =>
   (call, callback) => {
     const left = new AbortController();
@@ -84,7 +85,7 @@ export const clientStream =
       for (let turn = 0; turn < turnsToClose; turn++) await setImmediate();
       left.signal.throwIfAborted();
     }
-    handle(messages(), left.signal).then(
+    handle(messages(), left.signal, call).then(
       (response) => {
         callback(null, response);
         call.resume();

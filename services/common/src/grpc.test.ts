@@ -7,7 +7,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { SortieError } from './errors.js';
 import { IngestServiceClient, type UploadFileRequest, type UploadFileResponse } from './gen/sortie/ingest/v1/ingest.js';
-import { askHealth, call, clientCredentials, clientOptions, read, transferOptions } from './grpc.js';
+import { identity } from './testing/identities.js';
+import { askHealth, call, clientOptions, connect, read, transferOptions } from './grpc.js';
 import { readStream, resuming, writeStream } from './grpc-stream.js';
 
 interface Peer {
@@ -32,7 +33,7 @@ it.after.each(() => {
 });
 
 const clientOf = (options: typeof clientOptions | typeof transferOptions, ...to: Peer[]): IngestServiceClient =>
-  new IngestServiceClient(`ipv4:${to.map(({ address }) => address).join(',')}`, clientCredentials(), options);
+  connect(IngestServiceClient, `ipv4:${to.map(({ address }) => address).join(',')}`, identity('operator'), options);
 const file = (offset: number, length: number) => ({ serviceName: '', layerId: 0, path: '', offset, length });
 const numbersUpTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
 const numberOf = ({ part }: { part?: { $case: string; value: unknown } | undefined }): number =>
@@ -42,7 +43,7 @@ it('a server that hangs costs no answer, and is soon left out, until it goes on'
   const [good, hung] = [await startPeer(), await startPeer()];
   const client = clientOf(clientOptions, good, hung);
   const ask = async (timeoutMs: number): Promise<string> =>
-    (await call(client.getFile.bind(client), { fileId: 'x' }, timeoutMs)).file?.owner ?? '';
+    (await call(client.getFile.bind(client), { fileId: 'x' }, { timeoutMs })).file?.owner ?? '';
   const both = new Set<string>();
   while (both.size < 2) both.add(await ask(10_000));
   hung.child.kill('SIGSTOP');

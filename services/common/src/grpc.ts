@@ -1,12 +1,11 @@
 // What every gRPC server and client of Sortie has in common.
 import { readFileSync } from 'node:fs';
 import {
-  credentials,
   Metadata,
   Server,
-  ServerCredentials,
   type ChannelCredentials,
   type Client,
+  type ClientOptions,
   type ClientUnaryCall,
   type handleUnaryCall,
   type ServerUnaryCall,
@@ -18,8 +17,10 @@ import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { HealthImplementation } from 'grpc-health-check';
 import { SortieError, toGrpc } from './errors.js';
 import { measureCalls } from './grpc-metrics.js';
+import { guard } from './identity/guard.js';
+import type { Identity } from './identity/identity.js';
 import type { Logger } from './log.js';
-import type { Vitals } from './vitals.js';
+import { splitAddress, type Vitals } from './vitals.js';
 
 /** Chunks of files travel in messages of at most this many bytes. */
 export const chunkBytes = 256 * 1024;
@@ -32,28 +33,36 @@ export interface RunningServer {
 
 const descriptors = new URL('../descriptors.binpb', import.meta.url);
 
-/** Under this name grpc.health.v1 says SERVING as long as the process can say anything: for liveness probes. */
+/** Under this name grpc.health.v1 says SERVING as long as the process can say anything. */
 export const liveness = 'liveness';
+
+/** Nobody on another machine reaches these. */
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 
 /**
  * Starts `server` with health checking (grpc.health.v1) and reflection for the named service. The whole server (``) and
  * the service are SERVING when the process is ready; each dependency has its own name. `address` is host:port, port 0 for
- * any free one.
+ * any free one. Throws where others could listen in, or could come in as anybody.
  */
 export async function startServer(
   server: Server,
   service: string,
   address: string,
   { health }: Pick<Vitals, 'health'>,
+  identity: Identity,
 ): Promise<RunningServer> {
+  if (!identity.encrypted && !isLoopback(splitAddress(address).host)) {
+    throw new Error(
+      `${address} can be reached from other machines, which takes certificates: put tls.crt, tls.key and ca.crt into the directory of SORTIE_IDENTITY, or listen on 127.0.0.1.`,
+    );
+  }
   const reflection = new ReflectionService(reflected(), { services: [service, 'grpc.health.v1.Health'] });
   reflection.addToServer(server);
   const told = new HealthImplementation({ [liveness]: 'SERVING' });
   told.addToServer(server);
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    ),
+    server.bindAsync(address, identity.serverCredentials(), (error, bound) => (error ? reject(error) : resolve(bound))),
   );
   health.onChange(() => {
     const tell = (name: string, good: boolean): void => told.setStatus(name, good ? 'SERVING' : 'NOT_SERVING');
@@ -97,13 +106,15 @@ const defaultConnectionAgeSeconds = 300;
 
 export const newServer = (
   { registry }: Pick<Vitals, 'registry'>,
+  identity: Identity,
+  log: Logger,
   maxConnectionAgeSeconds = defaultConnectionAgeSeconds,
 ): Server =>
   new Server({
     'grpc.max_receive_message_length': 4 * 1024 * 1024,
     // Clients then look again who is there: servers that have come since get their share. Running calls go on.
     'grpc.max_connection_age_ms': maxConnectionAgeSeconds * 1_000,
-    interceptors: [measureCalls(registry)],
+    interceptors: [measureCalls(registry), guard(identity, log)],
   });
 
 /** SORTIE_MAX_CONNECTION_AGE_SECONDS. Throws when it is no number of seconds. */
@@ -136,8 +147,6 @@ export function logInternal(log: Logger, path: string, thrown: unknown): void {
   if (error.code === 'INTERNAL' || error.code === 'STORAGE_FAILED')
     log.error({ path, err: error.cause ?? error }, 'call failed');
 }
-
-export const clientCredentials = (): ChannelCredentials => credentials.createInsecure();
 
 /**
  * Calls go round all servers behind an address (a name with several addresses as `dns:///job:7001`, or
@@ -194,6 +203,16 @@ export const clientOptions = {
  */
 export const transferOptions = reconnectOptions;
 
+type ClientClass<C> = new (address: string, credentials: ChannelCredentials, options: ClientOptions) => C;
+
+/** A client of the service at `address`, which shows who we are. */
+export const connect = <C>(
+  Client: ClientClass<C>,
+  address: string,
+  { channelCredentials, present }: Identity,
+  options: ClientOptions = clientOptions,
+): C => new Client(address, channelCredentials, { ...options, interceptors: [present] });
+
 type UnaryMethod<Request, Response> = (
   request: Request,
   metadata: Metadata,
@@ -201,14 +220,22 @@ type UnaryMethod<Request, Response> = (
   callback: (error: ServiceError | null, response: Response) => void,
 ) => ClientUnaryCall;
 
+const usualMs = 10_000;
+
+export interface CallOptions {
+  timeoutMs?: number;
+  /** For whom, by Identity.speakFor. */
+  speaking?: Metadata;
+}
+
 /** Calls a unary method; rejects with a SortieError. Bind the method: `call(client.getJob.bind(client), request)`. */
 export const call = <Request, Response>(
   method: UnaryMethod<Request, Response>,
   request: Request,
-  timeoutMs = 10_000,
+  { timeoutMs = usualMs, speaking = new Metadata() }: CallOptions = {},
 ): Promise<Response> =>
   new Promise((resolve, reject) =>
-    method(request, new Metadata(), { deadline: Date.now() + timeoutMs }, (error, response) =>
+    method(request, speaking, { deadline: Date.now() + timeoutMs }, (error, response) =>
       error ? reject(SortieError.from(error)) : resolve(response),
     ),
   );
@@ -218,7 +245,7 @@ const readTriesMs = [3_000, 7_000] as const;
 
 /** As `call`, for methods that only read: when a server does not answer, the next one is asked. */
 export const read = <Request, Response>(method: UnaryMethod<Request, Response>, request: Request): Promise<Response> =>
-  twice(readTriesMs, (timeoutMs) => call(method, request, timeoutMs));
+  twice(readTriesMs, (timeoutMs) => call(method, request, { timeoutMs }));
 
 /** A second try, at the next server, when there was no answer to the first. */
 async function twice<T>(
@@ -240,7 +267,7 @@ const healthTriesMs = [1_500, 1_500] as const;
 /** Asks one of the servers behind `client`, and another one if that does not answer, whether it serves. Rejects unless it does. */
 export const askHealth = (client: Client): Promise<void> =>
   twice(healthTriesMs, async (timeoutMs) => {
-    const answer = await call(healthCheck(client), Buffer.alloc(0), timeoutMs); // no name: the server as a whole
+    const answer = await call(healthCheck(client), Buffer.alloc(0), { timeoutMs }); // no name: the server as a whole
     if (!answer.equals(serving)) throw new SortieError('UNAVAILABLE', 'The service is up, but not ready to serve.');
   });
 

@@ -46,9 +46,11 @@ export class Nats {
   private closing = false;
   private readonly connected: Promise<void>;
 
-  constructor(url: string, name: string) {
+  /** `login`: by natsLogin. */
+  constructor(url: string, name: string, login: ConnectionOptions = {}) {
     const servers = url.split(',');
     this.connected = this.keepTrying({
+      ...login,
       servers,
       name,
       maxReconnectAttempts: -1,

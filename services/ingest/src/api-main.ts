@@ -1,5 +1,6 @@
 // Program: the Ingest API.
 import { maxConnectionAgeSeconds } from '@sortie/common/grpc';
+import { openIdentity } from '@sortie/common/identity/identity';
 import { newLogger } from '@sortie/common/log';
 import { announce, goOnAfterErrors, required, stopOnSignal } from '@sortie/common/process';
 import { newVitals, serveVitals } from '@sortie/common/vitals';
@@ -19,6 +20,7 @@ const api = await startIngestApi(
     listen: env['SORTIE_INGEST_LISTEN'] ?? '127.0.0.1:7002',
     storage: required(env, 'SORTIE_STORAGE'),
     jobAddress: required(env, 'SORTIE_JOB_ADDRESS'),
+    identity: openIdentity(required(env, 'SORTIE_IDENTITY')),
     maxUploadBytes: Number(env['SORTIE_MAX_UPLOAD_BYTES'] ?? defaultMaxUploadBytes),
     maxConnectionAgeSeconds: maxConnectionAgeSeconds(env),
   },

@@ -1,7 +1,8 @@
 // The Ingest API process as a whole, from its settings to its stop.
 import { IngestServiceService } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { askHealth, clientCredentials, clientOptions, newServer, startServer } from '@sortie/common/grpc';
+import { askHealth, connect, newServer, startServer } from '@sortie/common/grpc';
+import type { Identity } from '@sortie/common/identity/identity';
 import type { Logger } from '@sortie/common/log';
 import { openStorage } from '@sortie/common/storage';
 import { newVitals, type Vitals } from '@sortie/common/vitals';
@@ -16,6 +17,7 @@ export interface IngestApiSettings {
   listen: string;
   storage: string;
   jobAddress: string;
+  identity: Identity;
   maxUploadBytes: number;
   /** After so long a client's connection is renewed. */
   maxConnectionAgeSeconds?: number;
@@ -36,15 +38,19 @@ export async function startIngestApi(
   vitals: Vitals = newVitals(),
 ): Promise<IngestApi> {
   const { health, registry } = vitals;
+  const { identity } = settings;
   const storage = await openStorage(settings.storage);
   await whenUsable(storage, log);
-  const jobs = new JobServiceClient(settings.jobAddress, clientCredentials(), clientOptions);
-  const server = newServer(vitals, settings.maxConnectionAgeSeconds);
+  const jobs = connect(JobServiceClient, settings.jobAddress, identity);
+  const server = newServer(vitals, identity, log, settings.maxConnectionAgeSeconds);
   const { maxUploadBytes } = settings;
   const catalogue = new Catalogue(storage);
   const { stored } = storageMetrics(registry, storage);
-  server.addService(IngestServiceService, newIngestServer({ catalogue, storage, jobs, maxUploadBytes, stored, log }));
-  const running = await startServer(server, 'sortie.ingest.v1.IngestService', settings.listen, vitals);
+  server.addService(
+    IngestServiceService,
+    newIngestServer({ catalogue, storage, jobs, maxUploadBytes, stored, identity, log }),
+  );
+  const running = await startServer(server, 'sortie.ingest.v1.IngestService', settings.listen, vitals, identity);
   // Layers can be read without the Job service.
   await Promise.all([
     health.watch({ name: 'storage', needed: true, ask: () => storage.room() }),

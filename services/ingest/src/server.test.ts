@@ -14,8 +14,9 @@ import {
 } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { newJobId } from '@sortie/common/ids';
 import { Job, JobServiceService, type JobServiceServer } from '@sortie/common/gen/sortie/job/v1/job';
-import { call, clientCredentials, newServer, startServer, unary, type RunningServer } from '@sortie/common/grpc';
+import { call, newServer, startServer, unary, type RunningServer } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
+import { clientOfAll, identity } from '@sortie/common/testing/identities';
 import { newVitals } from '@sortie/common/vitals';
 import { openStorage, type Storage } from '@sortie/common/storage';
 import { suite } from 'uvu';
@@ -54,14 +55,20 @@ it.before(async (context) => {
   context.storage = await openStorage(context.directory);
   context.created = [];
   const vitals = newVitals();
-  const server = newServer(vitals);
+  const server = newServer(vitals, identity('job'), log);
   server.addService(JobServiceService, jobService(context.created) as JobServiceServer);
-  context.jobs = await startServer(server, 'sortie.job.v1.JobService', '127.0.0.1:0', vitals);
+  context.jobs = await startServer(server, 'sortie.job.v1.JobService', '127.0.0.1:0', vitals, identity('job'));
   context.api = await startIngestApi(
-    { listen: '127.0.0.1:0', storage: context.directory, jobAddress: `127.0.0.1:${context.jobs.port}`, maxUploadBytes },
+    {
+      listen: '127.0.0.1:0',
+      storage: context.directory,
+      jobAddress: `127.0.0.1:${context.jobs.port}`,
+      identity: identity('ingest-api'),
+      maxUploadBytes,
+    },
     log,
   );
-  context.client = new IngestServiceClient(`127.0.0.1:${context.api.port}`, clientCredentials());
+  context.client = clientOfAll(IngestServiceClient, `127.0.0.1:${context.api.port}`);
 });
 
 it.after(async (context) => {

@@ -12,6 +12,8 @@ import { JobType, type JobServiceClient } from '@sortie/common/gen/sortie/job/v1
 import { call as callService, unary } from '@sortie/common/grpc';
 import { clientStream, serverStream } from '@sortie/common/grpc-stream';
 import { parseResolutions, resolutionWords } from '@sortie/common/ladder';
+import type { Identity } from '@sortie/common/identity/identity';
+import { mustSpeakFor, type Speaker } from '@sortie/common/identity/speaker';
 import type { Logger } from '@sortie/common/log';
 import type { Storage } from '@sortie/common/storage';
 import { checkText, maxFiles, maxLength } from '@sortie/common/text';
@@ -28,6 +30,7 @@ export interface IngestServerParts {
   maxUploadBytes: number;
   /** Counts the bytes of uploads. */
   stored: Counter<'kind'>;
+  identity: Pick<Identity, 'speakerOf'>;
   log: Logger;
 }
 
@@ -37,11 +40,14 @@ export function newIngestServer({
   jobs,
   maxUploadBytes,
   stored,
+  identity,
   log,
 }: IngestServerParts): IngestServiceServer {
   return {
-    uploadFile: clientStream(log, async (messages) => {
-      const file = await receive(messages, catalogue, maxUploadBytes);
+    uploadFile: clientStream(log, async (messages, _signal, call) => {
+      const file = await receive(messages, catalogue, maxUploadBytes, (statement) =>
+        identity.speakerOf(call, statement),
+      );
       const { fileId, sizeBytes, owner } = file;
       log.info({ file: fileId, sizeBytes, owner }, 'file stored');
       stored.inc({ kind: 'upload' }, sizeBytes);
@@ -50,8 +56,9 @@ export function newIngestServer({
 
     getFile: unary(log, async ({ fileId }) => ({ file: await catalogue.file(fileId) })),
 
-    createService: unary(log, async ({ serviceName, owner, description }) => {
+    createService: unary(log, async ({ serviceName, owner, description }, call) => {
       checkText('owner', owner, { min: 1, max: maxLength.user });
+      mustSpeakFor(identity.speakerOf(call), owner);
       checkText('description', description, { max: maxLength.description, lines: true });
       const service = await catalogue.createService(serviceName, owner, description);
       log.info({ service: serviceName, owner }, 'service created');
@@ -62,11 +69,14 @@ export function newIngestServer({
 
     getService: unary(log, (request) => getService(catalogue, request)),
 
-    addLayer: unary(log, async (request) => {
-      const { serviceName, layerName, description, owner, administrator, fileIds, requestId, serviceUrl } = request;
+    addLayer: unary(log, async (request, call) => {
+      const { serviceName, layerName, description, owner, fileIds, requestId, serviceUrl } = request;
       checkText('layer_name', layerName, { min: 1, max: maxLength.layerName });
       checkText('description', description, { max: maxLength.description, lines: true });
       checkText('owner', owner, { min: 1, max: maxLength.user });
+      const speaker = identity.speakerOf(call);
+      mustSpeakFor(speaker, owner);
+      const administrator = request.administrator && speaker.administrator;
       checkText('service_url', serviceUrl, { max: maxLength.url });
       checkText('request_id', requestId, { max: maxLength.requestId });
       const words = parseResolutions(request.requestedResolutions.slice(0, 100).join(','));
@@ -123,6 +133,7 @@ async function receive(
   parts: AsyncIterable<UploadFileRequest>,
   catalogue: Catalogue,
   maxUploadBytes: number,
+  speakerBy: (statement: string | undefined) => Speaker,
 ): Promise<File> {
   const messages = parts[Symbol.asyncIterator]();
   const nextPart = async (): Promise<UploadFileRequest['part']> => {
@@ -156,6 +167,7 @@ async function receive(
         owner = part.value.owner ?? owner;
         description = part.value.description ?? description;
         if (owner === '') throw SortieError.field('owner', 'is missing in the header and in the finish');
+        mustSpeakFor(speakerBy(part.value.userStatement), owner);
         checkAbout('finish');
         return;
       } else throw SortieError.field('data', 'must follow the header');

@@ -5,10 +5,11 @@ import { dirname, join } from 'node:path';
 import { SortieError } from '@sortie/common/errors';
 import { Layer } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { Job, JobServiceClient, JobServiceService, type JobServiceServer } from '@sortie/common/gen/sortie/job/v1/job';
-import { clientCredentials, newServer, startServer, unary, type RunningServer } from '@sortie/common/grpc';
+import { newServer, startServer, unary, type RunningServer } from '@sortie/common/grpc';
 import { newFileId, newJobId } from '@sortie/common/ids';
 import { newLogger } from '@sortie/common/log';
 import { openStorage, type Storage } from '@sortie/common/storage';
+import { clientOfAll, identity } from '@sortie/common/testing/identities';
 import { newVitals } from '@sortie/common/vitals';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -35,7 +36,7 @@ it.before.each(async (context) => {
   context.known = new Map();
   context.holder = '';
   const vitals = newVitals();
-  const server = newServer(vitals);
+  const server = newServer(vitals, identity('job'), log);
   server.addService(JobServiceService, {
     getJob: unary(log, ({ jobId }) => {
       const job = context.known.get(jobId);
@@ -47,8 +48,8 @@ it.before.each(async (context) => {
       return Promise.resolve({ acquired });
     }),
   } as Partial<JobServiceServer> as JobServiceServer);
-  context.server = await startServer(server, 'sortie.job.v1.JobService', '127.0.0.1:0', vitals);
-  context.jobs = new JobServiceClient(`127.0.0.1:${context.server.port}`, clientCredentials());
+  context.server = await startServer(server, 'sortie.job.v1.JobService', '127.0.0.1:0', vitals, identity('job'));
+  context.jobs = clientOfAll(JobServiceClient, `127.0.0.1:${context.server.port}`);
 });
 it.after.each(async ({ root, server, jobs }) => {
   jobs.close();

@@ -21,6 +21,7 @@ const worker = await startWorker(
     storage,
     natsUrl: required(env, 'SORTIE_NATS_URL'),
     jobAddress: required(env, 'SORTIE_JOB_ADDRESS'),
+    identity: required(env, 'SORTIE_IDENTITY'),
     workDirectory: env['SORTIE_WORK_DIRECTORY'] ?? join(storage, '.work'),
     run: {
       ffprobe: env['SORTIE_FFPROBE'] ?? packagedFfprobe(),

@@ -13,6 +13,8 @@ import type { Duration } from '@sortie/common/gen/google/protobuf/duration';
 import { unary } from '@sortie/common/grpc';
 import { serverStream } from '@sortie/common/grpc-stream';
 import { isJobId, newJobId } from '@sortie/common/ids';
+import type { Identity } from '@sortie/common/identity/identity';
+import { mustSpeakFor } from '@sortie/common/identity/speaker';
 import { checkText, maxLength } from '@sortie/common/text';
 import type { Followers } from './followers.js';
 import { checkCreate, filterOf, requestKey, validJobId } from './inputs.js';
@@ -47,6 +49,7 @@ export interface JobServerParts {
   /** Is reported each job that has changed. */
   onChange: (jobId: string, lastSequence: number) => void;
   policy: Policy;
+  identity: Pick<Identity, 'speakerOf'>;
   log: Logger;
 }
 
@@ -61,12 +64,13 @@ const durationOf = (milliseconds: number): Duration => ({
 });
 
 export function newJobServer(parts: JobServerParts): JobServiceServer {
-  const { store, leases, followers, workers, locks, onChange, policy, log } = parts;
+  const { store, leases, followers, workers, locks, onChange, policy, identity, log } = parts;
 
   return {
-    createJob: unary(log, async (request) => {
+    createJob: unary(log, async (request, call) => {
       const inputs = checkCreate(request);
       const { type, owner } = request;
+      mustSpeakFor(identity.speakerOf(call), owner);
       const make = (now: Date): ReturnType<typeof create> => create({ jobId: newJobId(), type, owner, inputs }, now);
       const { job, created } = await store.create(make, requestKey(request, inputs));
       if (created) {
@@ -93,8 +97,11 @@ export function newJobServer(parts: JobServerParts): JobServiceServer {
 
     watchJob: serverStream(log, (request, signal) => watch(request, signal, followers)),
 
-    cancelJob: unary(log, async ({ jobId, user }) => {
+    cancelJob: unary(log, async ({ jobId, user }, call) => {
       checkText('user', user, { max: maxLength.user });
+      const speaker = identity.speakerOf(call);
+      if (user !== '') mustSpeakFor(speaker, user);
+      mustSpeakFor(speaker, (await store.get(validJobId(jobId))).owner);
       const job = await store.update(validJobId(jobId), (record, now) => cancel(record, user, now));
       log.info({ job: jobId, user }, 'cancel asked for');
       onChange(jobId, job.lastSequence);

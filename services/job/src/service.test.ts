@@ -1,6 +1,6 @@
 // The Job service as its clients meet it: real gRPC sockets, a real nats-server, and both databases.
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
@@ -22,9 +22,10 @@ import {
   type ListJobsRequest,
   type WatchJobResponse,
 } from '@sortie/common/gen/sortie/job/v1/job';
-import { call, clientCredentials } from '@sortie/common/grpc';
+import { call, connect } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
 import { nextWork, readWork, Nats } from '@sortie/common/nats';
+import { clientOfAll, identity, identityDirectory } from '@sortie/common/testing/identities';
 import { startNats, type TestNats } from '@sortie/common/testing/nats';
 import { startPostgres, type TestPostgres } from '@sortie/common/testing/postgres';
 import { suite } from 'uvu';
@@ -88,10 +89,16 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
 
   const start = async (context: Context): Promise<void> => {
     context.service = await startJobService(
-      { listen: '127.0.0.1:0', database: context.database, natsUrl: context.natsServer.url, policy },
+      {
+        listen: '127.0.0.1:0',
+        database: context.database,
+        natsUrl: context.natsServer.url,
+        identity: identity('job'),
+        policy,
+      },
       log,
     );
-    context.client = new JobServiceClient(`127.0.0.1:${context.service.port}`, clientCredentials());
+    context.client = clientOfAll(JobServiceClient, `127.0.0.1:${context.service.port}`);
   };
   const create = async ({ client }: Context, over: Partial<CreateJobRequest> = {}): Promise<Job> => {
     const { job } = await call(client.createJob.bind(client), request(over));
@@ -486,7 +493,7 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
   it('health tells the truth about each dependency; without NATS the service stays ready', async (context) => {
     const ask = (service: string): Promise<string> =>
       new Promise((resolve) => {
-        const generic = new GenericClient(`127.0.0.1:${context.service.port}`, clientCredentials());
+        const generic = connect(GenericClient, `127.0.0.1:${context.service.port}`, identity('operator'), {});
         // grpc.health.v1.HealthCheckRequest: service (field 1); HealthCheckResponse: status (field 1).
         const name = Buffer.from(service);
         generic.makeUnaryRequest(
@@ -513,7 +520,7 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
   });
 
   it('health and reflection answer', async (context) => {
-    const generic = new GenericClient(`127.0.0.1:${context.service.port}`, clientCredentials());
+    const generic = connect(GenericClient, `127.0.0.1:${context.service.port}`, identity('operator'), {});
     const raw = await new Promise<Buffer>((resolve, reject) =>
       generic.makeUnaryRequest(
         '/grpc.health.v1.Health/Check',
@@ -527,11 +534,24 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     generic.close();
     // An independent client that knows nothing but what reflection tells.
     const buf = fileURLToPath(new URL('../../../node_modules/.bin/buf', import.meta.url));
+    const key = await readFile(join(identityDirectory('operator'), 'caller.key'), 'utf8');
+    const header = `authorization: Sortie ${key}`;
     const curl = (...parameters: string[]): Promise<string> =>
       new Promise((resolve) =>
         execFile(
           buf,
-          ['curl', '--protocol', 'grpc', '--http2-prior-knowledge', '--reflect', ...parameters],
+          [
+            'curl',
+            '--protocol',
+            'grpc',
+            '--http2-prior-knowledge',
+            '--reflect',
+            '--reflect-header',
+            header,
+            '-H',
+            header,
+            ...parameters,
+          ],
           { cwd: context.directory },
           (_, stdout, stderr) => resolve(stdout + stderr),
         ),

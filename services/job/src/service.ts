@@ -2,11 +2,13 @@
 import { openDatabase, type Database } from '@sortie/common/database';
 import { JobServiceService } from '@sortie/common/gen/sortie/job/v1/job';
 import { newServer, startServer } from '@sortie/common/grpc';
+import type { Identity } from '@sortie/common/identity/identity';
 import type { Logger } from '@sortie/common/log';
 import { migrate, pending } from '@sortie/common/migrate';
 import { askNats, Nats, ringChanged } from '@sortie/common/nats';
 import { newVitals, type Vitals } from '@sortie/common/vitals';
 import { SortieError } from '@sortie/common/errors';
+import type { ConnectionOptions } from 'nats';
 import { Announcements } from './announcements.js';
 import { Announcer } from './announcer.js';
 import { Expiry, expiryIntervalMs } from './expiry.js';
@@ -28,6 +30,9 @@ export interface JobServiceSettings {
   /** `postgres://…`, or a directory for the embedded database. */
   database: string;
   natsUrl: string;
+  /** By natsLogin; none where the server lets in anybody. */
+  natsLogin?: ConnectionOptions;
+  identity: Identity;
   /** Servers of the NATS cluster that hold a copy of the queue each. */
   natsReplicas?: number;
   policy?: Policy;
@@ -94,7 +99,7 @@ export async function startJobService(
 ): Promise<JobService> {
   const policy = settings.policy ?? defaultPolicy;
   const { health, registry } = vitals;
-  const nats = new Nats(settings.natsUrl, 'sortie-job');
+  const nats = new Nats(settings.natsUrl, 'sortie-job', settings.natsLogin);
   const database = await readyDatabase(settings.database, log);
   const metrics = new JobMetrics(registry);
   const announcements = new Announcements(database);
@@ -123,12 +128,13 @@ export async function startJobService(
   const followers = new Followers(store, nats, log);
   const workers = new Workers(database);
   const locks = new Locks(database);
-  const server = newServer(vitals, settings.maxConnectionAgeSeconds);
+  const { identity } = settings;
+  const server = newServer(vitals, identity, log, settings.maxConnectionAgeSeconds);
   server.addService(
     JobServiceService,
-    newJobServer({ store, leases, followers, workers, locks, onChange, policy, log }),
+    newJobServer({ store, leases, followers, workers, locks, onChange, policy, identity, log }),
   );
-  const running = await startServer(server, 'sortie.job.v1.JobService', settings.listen, vitals);
+  const running = await startServer(server, 'sortie.job.v1.JobService', settings.listen, vitals, identity);
   // The job store is what this service cannot be without; the work queue may be away for a while.
   await Promise.all([
     health.watch({ name: 'database', needed: true, ask: () => store.ask() }),

@@ -17,9 +17,10 @@ import {
   type Job,
   type Lease,
 } from '@sortie/common/gen/sortie/job/v1/job';
-import { call, clientCredentials } from '@sortie/common/grpc';
+import { call } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
 import type { Announcement } from '@sortie/common/process';
+import { clientOfAll, identity } from '@sortie/common/testing/identities';
 import { startNats, type TestNats } from '@sortie/common/testing/nats';
 import { startPostgres, type TestPostgres } from '@sortie/common/testing/postgres';
 import { suite } from 'uvu';
@@ -83,12 +84,13 @@ it.before(async (context) => {
   // The rollout: the schema first, while the version before serves.
   await migrateDatabase(context.postgres.url, newLogger('test', 'silent'));
   context.service = await startJobService(
-    { listen: '127.0.0.1:0', database: context.postgres.url, natsUrl: context.nats.url },
+    { listen: '127.0.0.1:0', database: context.postgres.url, natsUrl: context.nats.url, identity: identity('job') },
     newLogger('test', 'silent'),
   );
-  context.clients = [port, context.service.port].map(
-    (at) => new JobServiceClient(`127.0.0.1:${at}`, clientCredentials()),
-  ) as [JobServiceClient, JobServiceClient];
+  context.clients = [port, context.service.port].map((at) => clientOfAll(JobServiceClient, `127.0.0.1:${at}`)) as [
+    JobServiceClient,
+    JobServiceClient,
+  ];
 });
 it.after(async ({ directory, nats, postgres, old, service, clients }) => {
   for (const client of clients) client.close();

@@ -3,7 +3,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { clientCredentials } from '@sortie/common/grpc';
+import { connect } from '@sortie/common/grpc';
+import { openIdentity } from '@sortie/common/identity/identity';
 import { newLogger } from '@sortie/common/log';
 import { openStorage } from '@sortie/common/storage';
 import { Sweep } from '@sortie/ingest/sweeper';
@@ -14,7 +15,11 @@ import { outputOf } from './output.js';
 const dayMs = 25 * 3_600_000;
 
 export async function leftBehind(fleet: Fleet, work: string): Promise<string[]> {
-  const jobs = new JobServiceClient(`127.0.0.1:${fleet.of('job')[0]?.port ?? 0}`, clientCredentials());
+  const jobs = connect(
+    JobServiceClient,
+    `127.0.0.1:${fleet.of('job')[0]?.port ?? 0}`,
+    openIdentity(fleet.identity('operator')),
+  );
   const log = newLogger('chaos', 'silent');
   const later = (): number => Date.now() + dayMs;
   const storage = await openStorage(fleet.storage);

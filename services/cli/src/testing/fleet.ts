@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '@sortie/common/free-port';
+import { identityOf, type Holder } from '@sortie/common/identity/make-keys';
 import type { Announcement } from '@sortie/common/process';
 import { startNats, type TestNats } from '@sortie/common/testing/nats';
 import { startPostgres, type TestPostgres } from '@sortie/common/testing/postgres';
@@ -82,6 +83,8 @@ export interface Fleet {
   gateways: string[];
   admin: { username: string; password: string };
   storage: string;
+  /** Directory of somebody's identity. */
+  identity: (holder: Holder) => string;
   directory: string;
   nats: TestNats;
   postgres: TestPostgres;
@@ -118,6 +121,7 @@ export async function startFleet(
     ports(counts['ingest-api']),
     ports(counts.gateway),
   ]);
+  const identity = (holder: Holder): string => identityOf(data.identity, holder);
   const all = (list: readonly number[]): string => `ipv4:${list.map((port) => `127.0.0.1:${port}`).join(',')}`;
   const common = {
     ...environment,
@@ -132,14 +136,24 @@ export async function startFleet(
   const make = (kind: Kind, variable: string, list: readonly number[]): Member[] =>
     list.map(
       (port, index) =>
-        new Member(kind, { ...common, [variable]: `127.0.0.1:${port}` }, join(data.logs, `${kind}-${index}.log`)),
+        new Member(
+          kind,
+          { ...common, SORTIE_IDENTITY: identity(kind), [variable]: `127.0.0.1:${port}` },
+          join(data.logs, `${kind}-${index}.log`),
+        ),
     );
   const members = [
     ...make('job', 'SORTIE_JOB_LISTEN', jobPorts),
     ...make('ingest-api', 'SORTIE_INGEST_LISTEN', ingestPorts),
     ...Array.from(
       { length: counts.worker },
-      (_, index) => new Member('worker', common, join(data.logs, `worker-${index}.log`), preload),
+      (_, index) =>
+        new Member(
+          'worker',
+          { ...common, SORTIE_IDENTITY: identity('worker') },
+          join(data.logs, `worker-${index}.log`),
+          preload,
+        ),
     ),
     ...make('gateway', 'SORTIE_GATEWAY_LISTEN', gatewayPorts),
   ];
@@ -151,6 +165,7 @@ export async function startFleet(
     gateways: gatewayPorts.map((port) => `http://127.0.0.1:${port}`),
     admin: { username: adminName, password: await readFile(data.adminPassword, 'utf8') },
     storage,
+    identity,
     directory,
     nats,
     postgres,

@@ -4,13 +4,17 @@ import { setTimeout } from 'node:timers/promises';
 import { IngestServiceService, type IngestServiceServer } from '../gen/sortie/ingest/v1/ingest.js';
 import { newServer, startServer, unary } from '../grpc.js';
 import { clientStream, serverStream } from '../grpc-stream.js';
+import type { Identity } from '../identity/identity.js';
 import { newLogger } from '../log.js';
 import { newVitals } from '../vitals.js';
+import { identity } from './identities.js';
 
 const [, , port = '0', age = '300'] = process.argv;
 const log = newLogger('peer', 'silent');
 const vitals = newVitals();
-const server = newServer(vitals, Number(age));
+/** Who calls is not what this program is for. */
+const trusting: Identity = { ...identity('ingest-api'), callerOf: () => ({ kind: 'operator' }) };
+const server = newServer(vitals, trusting, log, Number(age));
 server.addService(IngestServiceService, {
   // Its number of the process, so that a test knows who answered.
   getFile: unary(log, ({ fileId }) =>
@@ -50,6 +54,6 @@ server.addService(IngestServiceService, {
     };
   }),
 } as Partial<IngestServiceServer> as IngestServiceServer);
-const running = await startServer(server, 'sortie.ingest.v1.IngestService', `127.0.0.1:${port}`, vitals);
+const running = await startServer(server, 'sortie.ingest.v1.IngestService', `127.0.0.1:${port}`, vitals, trusting);
 vitals.health.start();
 process.stdout.write(`${running.port}\n`);

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { IngestServiceClient, Layer, Service } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { newItemId, newJobId } from '@sortie/common/ids';
-import { call, clientCredentials } from '@sortie/common/grpc';
+import { call, connect } from '@sortie/common/grpc';
+import { identity, identityDirectory } from '@sortie/common/testing/identities';
 import type { Announcement } from '@sortie/common/process';
 import { openStorage } from '@sortie/common/storage';
 import { outputName } from '../catalogue.js';
@@ -54,12 +55,12 @@ for (let layerId = 0; layerId < layers; layerId++) {
 }
 
 const api = fork(fileURLToPath(new URL('../api-main.js', import.meta.url)), {
-  env: { ...process.env, SORTIE_STORAGE: directory, SORTIE_JOB_ADDRESS: '127.0.0.1:9', SORTIE_INGEST_LISTEN: '127.0.0.1:0', SORTIE_LOG_LEVEL: 'error' }, // prettier-ignore
+  env: { ...process.env, SORTIE_STORAGE: directory, SORTIE_JOB_ADDRESS: '127.0.0.1:9', SORTIE_IDENTITY: identityDirectory('ingest-api'), SORTIE_INGEST_LISTEN: '127.0.0.1:0', SORTIE_LOG_LEVEL: 'error' }, // prettier-ignore
 });
 const [{ port }] = (await once(api, 'message')) as [Announcement];
 // At its start it reads ahead what lists show.
 await new Promise((resolve) => setTimeout(resolve, 5_000));
-const client = new IngestServiceClient(`127.0.0.1:${port}`, clientCredentials());
+const client = connect(IngestServiceClient, `127.0.0.1:${port}`, identity('operator'));
 const timed = async (act: () => Promise<number>): Promise<string> => {
   const began = performance.now();
   const count = await act();

@@ -3,10 +3,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { SortieError } from '@sortie/common/errors';
 import { JobServiceClient, type Lease, type Progress } from '@sortie/common/gen/sortie/job/v1/job';
-import { call, clientCredentials, clientOptions } from '@sortie/common/grpc';
+import { call, connect } from '@sortie/common/grpc';
+import { openIdentity } from '@sortie/common/identity/identity';
 
 export interface LeaseThreadSettings {
   jobAddress: string;
+  /** Directory of the identity. */
+  identity: string;
   worker: string;
 }
 
@@ -27,8 +30,8 @@ export type LeaseNews =
 const intervalMs = 1_000;
 const timeoutMs = 3_000;
 
-const { jobAddress, worker } = workerData as LeaseThreadSettings;
-const client = new JobServiceClient(jobAddress, clientCredentials(), clientOptions);
+const { jobAddress, identity, worker } = workerData as LeaseThreadSettings;
+const client = connect(JobServiceClient, jobAddress, openIdentity(identity));
 const held = new Map<string, { lease: Lease; progress: Progress | undefined; reservedBytes: number }>();
 const keyOf = ({ jobId, attempt }: Lease): string => `${jobId}/${attempt}`;
 const report = (news: LeaseNews): void => parentPort?.postMessage(news);
@@ -47,7 +50,11 @@ async function renew(): Promise<void> {
   if (renewals.length === 0) return;
   for (const entry of held.values()) entry.progress = undefined;
   try {
-    const { statuses, reservedBytes } = await call(client.renewLeases.bind(client), { worker, renewals }, timeoutMs);
+    const { statuses, reservedBytes } = await call(
+      client.renewLeases.bind(client),
+      { worker, renewals },
+      { timeoutMs },
+    );
     report({ kind: 'reserved', bytes: reservedBytes });
     for (const { lease, held: stillHeld, cancelRequested } of statuses) {
       if (!lease) continue;

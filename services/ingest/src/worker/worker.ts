@@ -11,7 +11,9 @@ import {
   type JobError,
   type StartAttemptResponse,
 } from '@sortie/common/gen/sortie/job/v1/job';
-import { askHealth, call, clientCredentials, clientOptions } from '@sortie/common/grpc';
+import { askHealth, call, connect } from '@sortie/common/grpc';
+import { openIdentity } from '@sortie/common/identity/identity';
+import { natsLogin } from '@sortie/common/identity/nats-login';
 import type { Logger } from '@sortie/common/log';
 import { ackWaitMs, askNats, Nats, nextWork, readWork, type JsMsg } from '@sortie/common/nats';
 import { openStorage, type Storage } from '@sortie/common/storage';
@@ -32,6 +34,8 @@ import { makeAttemptDirectory, removeAttemptDirectory, sweepWorkDirectory } from
 export interface WorkerSettings {
   natsUrl: string;
   jobAddress: string;
+  /** Directory of the identity. */
+  identity: string;
   storage: string;
   /** For files in the making; best on the same file system as the storage. */
   workDirectory: string;
@@ -79,8 +83,8 @@ export async function startWorker(
   const storage = await openStorage(settings.storage);
   await whenUsable(storage, log);
   await mkdir(settings.workDirectory, { recursive: true });
-  const jobs = new JobServiceClient(settings.jobAddress, clientCredentials(), clientOptions);
-  const nats = new Nats(settings.natsUrl, `sortie-worker ${name}`);
+  const jobs = connect(JobServiceClient, settings.jobAddress, openIdentity(settings.identity));
+  const nats = new Nats(settings.natsUrl, `sortie-worker ${name}`, natsLogin(settings.identity));
   // CUDA takes its time; nothing else is waited for before the worker counts as started.
   const preflight = await findGpus(settings.run.engine, settings.workDirectory, log);
   // Without one of these it can take no work: a rollout must not go on over such a worker.
@@ -90,7 +94,7 @@ export async function startWorker(
     health.watch({ name: 'job', needed: true, ask: () => askHealth(jobs) }),
   ]);
   health.start();
-  const leases = new LeaseKeeper({ jobAddress: settings.jobAddress, worker: name }, log);
+  const leases = new LeaseKeeper({ jobAddress: settings.jobAddress, identity: settings.identity, worker: name }, log);
   const parts: Parts = {
     settings,
     name,

@@ -178,7 +178,11 @@ export interface UploadFinish {
    * header's. One of the two must name the owner.
    */
   owner?: string | undefined;
-  description?: string | undefined;
+  description?:
+    | string
+    | undefined;
+  /** Of the gateway: its signed word for who its user is, who may show that behind the file only. */
+  userStatement?: string | undefined;
 }
 
 export interface UploadFileResponse {
@@ -2164,7 +2168,7 @@ export const UploadHeader: MessageFns<UploadHeader> = {
 };
 
 function createBaseUploadFinish(): UploadFinish {
-  return { sizeBytes: 0, owner: undefined, description: undefined };
+  return { sizeBytes: 0, owner: undefined, description: undefined, userStatement: undefined };
 }
 
 export const UploadFinish: MessageFns<UploadFinish> = {
@@ -2177,6 +2181,9 @@ export const UploadFinish: MessageFns<UploadFinish> = {
     }
     if (message.description !== undefined) {
       writer.uint32(26).string(message.description);
+    }
+    if (message.userStatement !== undefined) {
+      writer.uint32(34).string(message.userStatement);
     }
     return writer;
   },
@@ -2218,6 +2225,14 @@ export const UploadFinish: MessageFns<UploadFinish> = {
             message.description = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.userStatement = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2239,6 +2254,11 @@ export const UploadFinish: MessageFns<UploadFinish> = {
         : 0,
       owner: isSet(object.owner) ? globalThis.String(object.owner) : undefined,
       description: isSet(object.description) ? globalThis.String(object.description) : undefined,
+      userStatement: isSet(object.userStatement)
+        ? globalThis.String(object.userStatement)
+        : isSet(object.user_statement)
+        ? globalThis.String(object.user_statement)
+        : undefined,
     };
   },
 
@@ -2253,6 +2273,9 @@ export const UploadFinish: MessageFns<UploadFinish> = {
     if (message.description !== undefined) {
       obj.description = message.description;
     }
+    if (message.userStatement !== undefined) {
+      obj.userStatement = message.userStatement;
+    }
     return obj;
   },
 
@@ -2264,6 +2287,7 @@ export const UploadFinish: MessageFns<UploadFinish> = {
     message.sizeBytes = object.sizeBytes ?? 0;
     message.owner = object.owner ?? undefined;
     message.description = object.description ?? undefined;
+    message.userStatement = object.userStatement ?? undefined;
     return message;
   },
 };

@@ -1,0 +1,31 @@
+// Files of secrets change while programs run: certificates are renewed, keys are replaced.
+import { readFileSync, statSync } from 'node:fs';
+
+const lookMs = 1_000;
+
+/** The file as it is, looked at once a second at most. Throws when it cannot be read at first; later the last content stays. */
+export function watchedFile<T>(path: string, read: (content: Buffer) => T): () => T {
+  let state = '';
+  let looked = 0;
+  let value: T;
+  const look = (): void => {
+    const { ino, size, mtimeMs } = statSync(path);
+    const now = `${ino} ${size} ${mtimeMs}`;
+    if (now === state) return;
+    value = read(readFileSync(path));
+    state = now;
+  };
+  look();
+  return () => {
+    const now = performance.now();
+    if (now - looked > lookMs) {
+      looked = now;
+      try {
+        look();
+      } catch {
+        // It is being replaced.
+      }
+    }
+    return value;
+  };
+}
