@@ -1,7 +1,7 @@
 // sortie-confine: the named files, no network, no privilege.
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
@@ -33,6 +33,13 @@ test('files: those that are named', () => {
   for (const [command = '', ...names] of inRoom)
     assert.is(confine('--write', room, '--', command, ...names.map((name) => join(room, name))).status, 0, command);
   assert.not.equal(confine('--write', room, '--', 'touch', `${room}-beside`).status, 0);
+  // Nothing that could lead those astray who read what was written.
+  assert.is(confine('--write', room, '--', 'touch', join(room, 'd')).status, 0);
+  const astray: readonly (readonly string[])[] = [['ln', '-s', secret, join(room, 'e')], ['ln', join(room, 'd'), join(room, 'c', 'd')], ['mkfifo', join(room, 'f')]]; // prettier-ignore
+  for (const [command = '', ...names] of astray)
+    assert.not.equal(confine('--write', room, '--', command, ...names).status, 0, command);
+  assert.equal(readdirSync(room).sort(), ['c', 'd']);
+  assert.equal(readdirSync(join(room, 'c')), []);
   // What is written cannot be run.
   assert.is(confine('--write', room, '--', 'cp', '/bin/true', join(room, 't')).status, 0);
   assert.is(confine('--write', room, '--', join(room, 't')).status, 126);

@@ -85,14 +85,15 @@ constexpr uint32_t kAskVersion = 1;
 constexpr int kRulePathBeneath = 1;
 
 constexpr uint64_t kExecute = 1 << 0, kWriteFile = 1 << 1, kReadFile = 1 << 2, kReadDir = 1 << 3, kRemoveDir = 1 << 4,
-                   kRemoveFile = 1 << 5, kMakeDir = 1 << 7, kMakeRegular = 1 << 8, kMakeSymlink = 1 << 12,
+                   kRemoveFile = 1 << 5, kMakeDir = 1 << 7, kMakeRegular = 1 << 8,
                    kRefer = 1 << 13, kTruncate = 1 << 14, kIoctlDevice = 1 << 15;
 constexpr uint64_t kFilesAbi1 = (1 << 13) - 1;
 constexpr uint64_t kForFiles = kExecute | kWriteFile | kReadFile | kTruncate | kIoctlDevice;
 constexpr uint64_t kReading = kExecute | kReadFile | kReadDir;
-// No execution of what was written, no device nodes, no sockets.
+// No execution of what was written; no device nodes, no sockets and no symbolic links, which could lead those astray who read
+// the output; no second name in another folder (kRefer).
 constexpr uint64_t kWriting = kReadFile | kReadDir | kWriteFile | kRemoveDir | kRemoveFile | kMakeDir | kMakeRegular |
-                              kMakeSymlink | kRefer | kTruncate;
+                              kTruncate;
 constexpr uint64_t kTcp = 3;     // bind, connect: ABI 4
 constexpr uint64_t kScopes = 3;  // abstract sockets, signals: ABI 6
 
