@@ -44,7 +44,7 @@ State confine(const Options& options) {
   limit(options);
   State state{landlockVersion(), false, false};
   if (state.landlock > 0) restrictFiles(options, state.landlock);
-  else missing(options, "this kernel has no Landlock (it came with Linux 5.13; see /sys/kernel/security/lsm and the boot parameter lsm=)");
+  else missing(options, "this kernel has no Landlock (it came with Linux 5.13; see /sys/kernel/security/lsm, the boot parameter lsm=, and the seccomp profile of a container)");
   state.capabilities = dropCapabilities();
   if (!state.capabilities) missing(options, "the capabilities cannot be dropped");
   // Without Landlock, too, the filter keeps from truncating what Landlock would.

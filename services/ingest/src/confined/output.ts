@@ -40,7 +40,6 @@ export async function inspectOutput(directory: string, known: KnownFiles): Promi
     const entry = await lstat(join(directory, path));
     if (!entry.isFile() && !entry.isDirectory()) throw refused(path, `is ${kindOf(entry)}`);
     if (entry.uid !== root.uid) throw refused(path, 'belongs to another user');
-    if (entry.dev !== root.dev) throw refused(path, 'lies on another file system');
     if (entry.isDirectory()) {
       if (!folders.has(path)) throw refused(path, 'is no folder of the work');
       await walk(path);

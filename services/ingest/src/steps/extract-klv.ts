@@ -102,8 +102,11 @@ function warn(run: Run, found: ExtractResult): void {
     run.warn('TELEMETRY_LIMITED', `${cuesLeftOut} cues are left out: there is too much telemetry in a moment.`);
 }
 
+/** Beyond these a number is no date (ECMA-262, 21.4.1.1). */
+const mostMicroseconds = 8.64e18;
+
 function layerTelemetry({ packets, kinds, extent, first, last }: ExtractResult): LayerTelemetry {
   const date = (microseconds: number | null): Date | undefined =>
-    microseconds === null ? undefined : new Date(microseconds / 1000);
+    microseconds === null || Math.abs(microseconds) > mostMicroseconds ? undefined : new Date(microseconds / 1000);
   return { packets, kinds, extent: extent ?? undefined, startTime: date(first), endTime: date(last) };
 }
