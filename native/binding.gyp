@@ -59,7 +59,15 @@
     {
       "target_name": "sortie-confine",
       "type": "executable",
-      "sources": ["src/confine/main.cc"]
+      "sources": [
+        "src/confine/filter.cc",
+        "src/confine/landlock.cc",
+        "src/confine/limits.cc",
+        "src/confine/main.cc",
+        "src/confine/options.cc",
+        "src/confine/privileges.cc",
+        "src/confine/program.cc"
+      ]
     }
   ]
 }

@@ -87,6 +87,7 @@ const checks: Check[] = [
   ['sortie_worker_capacity', 'worker', {}, is(1)],
   ['sortie_worker_jobs', 'worker', {}, (value) => value <= 1],
   ['sortie_worker_gpus', 'worker', {}, is(0)],
+  ['sortie_worker_confined', 'worker', { seccomp: 'true', best_effort: 'false' }, is(1)],
   ['sortie_worker_attempts_total', 'worker', { outcome: 'succeeded' }, is(1)],
   ['sortie_worker_attempts_total', 'worker', { outcome: 'failed' }, is(1)],
   ['sortie_transcode_frames_per_second' + count, 'worker', { engine: 'cpu', rung: 'sd' }, is(1)],

@@ -6,6 +6,7 @@ import { writeAbr } from './steps/abr.js';
 import { cleanUp } from './steps/clean-up.js';
 import { extractKlv } from './steps/extract-klv.js';
 import { writePlaylists } from './steps/hls.js';
+import { layerFiles } from './steps/layer-files.js';
 import { finishPoster } from './steps/poster.js';
 import { finishPreviews } from './steps/previews.js';
 import { probeAudio } from './steps/probe-audio.js';
@@ -71,7 +72,7 @@ export async function ingest(run: Run): Promise<void> {
   );
   const telemetry = await run.step(
     Step.STEP_EXTRACT_KLV,
-    () => extractKlv(run, source, klv, made),
+    () => extractKlv(run, source, klv, engine, made),
     (found) => (found ? `${found.packets} packets` : 'no telemetry'),
   );
   const playlists = await run.step(
@@ -96,14 +97,15 @@ export async function ingest(run: Run): Promise<void> {
       renditions.map(({ name, bandwidth }) => `${name} ${Math.round(bandwidth / 1000)} kb/s`).join(', '),
   );
   await run.step(Step.STEP_CLEAN_UP, () => cleanUp(run));
+  const known = layerFiles({ plan: engine, made, telemetry, playlists });
   await run.step(
     Step.STEP_VERIFY,
-    () => verify(run, { made, playlists, telemetry, frameRate: info.frameRate }),
+    () => verify(run, { made, playlists, telemetry, known, frameRate: info.frameRate }),
     ({ segments, files }) => `${segments} segments and ${files} files are sound`,
   );
   await run.step(
     Step.STEP_SAVE,
-    () => save(run, { source, info, made, tracks, telemetry, previews, abr }),
+    () => save(run, { source, info, made, tracks, telemetry, previews, abr, known }),
     ({ files, sizeBytes }) => `${files} files, ${sizeBytes} bytes`,
   );
   await run.step(Step.STEP_COMPLETE, () => complete(run));

@@ -23,8 +23,8 @@ export interface OrderedChild {
   script: string;
   /** Files that it may read besides the code. */
   read: readonly string[];
-  /** The only directory that it may write to. */
-  outputDir: string;
+  /** The only directory that it may write to; null: none. */
+  outputDir: string | null;
   gpu: boolean;
   limits: Limits;
   /** Options of Node. */
@@ -80,11 +80,11 @@ export async function carryOut(order: unknown, child: OrderedChild): Promise<Ans
     {
       command: [process.execPath, ...child.nodeOptions, child.script],
       read: [...child.read, ...code],
-      write: [child.outputDir],
+      write: child.outputDir === null ? [] : [child.outputDir],
       gpu: child.gpu,
       limits: child.limits,
       env: child.env,
-      cwd: child.outputDir,
+      cwd: child.outputDir ?? '/',
       outputFd: 3,
       input: JSON.stringify(order),
     },

@@ -14,8 +14,11 @@ import type {
   VerifyPlan,
 } from '@sortie/native';
 import { carryOut } from '../confined/order.js';
+import { inspectOutput } from '../confined/output.js';
 import type { Limits } from '../confined/run.js';
 import type { EngineSettings } from '../gpu/settings.js';
+import { readEngineResult, readPreflight, readProgress, readVerified } from './answer.js';
+import { engineFiles } from './layout.js';
 import { preflightLimits, runLimits, type Expected } from './limits.js';
 import { inMebibytes } from './memory.js';
 
@@ -66,8 +69,10 @@ export const gpuEnvironment = ({ libraryPath, visibleDevices }: GpuAccess): Reco
 interface ChildSettings {
   /** Files that the child may read besides its own code. */
   read: readonly string[];
-  /** The only directory that it may write to. */
-  outputDir: string;
+  /** The only directory that it may write to; null: none. */
+  outputDir: string | null;
+  /** Another program than the engine's own, for tests of what becomes of an engine in foreign hands. */
+  script?: string | undefined;
   /** Null keeps the GPU's devices out of its sight. */
   gpu: GpuAccess | null;
   limits: Limits;
@@ -85,27 +90,20 @@ async function inChild(order: Order, settings: ChildSettings): Promise<unknown> 
   const answer = await carryOut(order, {
     ...settings,
     name: engineName,
-    script: engineScript,
+    script: settings.script ?? engineScript,
     read: [...settings.read, ...libraries],
     gpu: gpu !== null,
     nodeOptions: [],
     answerBytes,
     env: gpu ? gpuEnvironment(gpu) : {},
-    onProgress: (progress) => {
-      if (isProgress(progress)) settings.onProgress(progress);
+    onProgress: (value) => {
+      const progress = readProgress(value);
+      if (progress) settings.onProgress(progress);
     },
   });
   if (answer.kind === 'done') return answer.result;
   const code = codeOf(answer.code);
   throw new SortieError(code, code === 'OUT_OF_MEMORY' ? `${answer.message} ${settings.memoryAdvice}` : answer.message);
-}
-
-/** Whether it has the form; a child that was taken over may say anything. */
-function isProgress(value: unknown): value is EngineProgress {
-  if (typeof value !== 'object' || value === null) return false;
-  const { engine, frames, fps, mediaTime, inputBytes } = value as Partial<Record<keyof EngineProgress, unknown>>;
-  const numbers = [frames, fps, mediaTime, inputBytes];
-  return (engine === 'cpu' || engine === 'gpu') && numbers.every((number) => Number.isFinite(number));
 }
 
 export interface RunEngine {
@@ -116,11 +114,13 @@ export interface RunEngine {
   signal: AbortSignal;
   onProgress: (progress: EngineProgress) => void;
   onLine: (line: string) => void;
+  script?: string | undefined;
 }
 
+/** The files are those of the plan, and plain ones. */
 export async function runEngine(
   plan: EnginePlan,
-  { expected, gpu, signal, onProgress, onLine }: RunEngine,
+  { expected, gpu, signal, onProgress, onLine, script }: RunEngine,
 ): Promise<EngineResult> {
   // A GPU shows progress all the time. Its driver's start and the CPU's part of the work may take longer, and are not its fault.
   let onGpuAlone = false;
@@ -139,26 +139,42 @@ export async function runEngine(
         onProgress(progress);
       },
       onLine,
+      script,
     },
   );
-  return result as EngineResult;
+  const made = readEngineResult(result, plan);
+  const sizes = await inspectOutput(plan.outputDir, engineFiles(plan, made));
+  checkSizes(made, sizes);
+  return made;
+}
+
+/** What is told of the sizes becomes rates in playlists. */
+function checkSizes({ rungs, audio }: EngineResult, sizes: ReadonlyMap<string, number>): void {
+  const files = [...rungs, ...audio].flatMap(({ initPath, initBytes, segments }) => [
+    { path: initPath, bytes: initBytes },
+    ...segments,
+  ]);
+  for (const { path, bytes } of files)
+    if (sizes.get(path) !== bytes)
+      throw new SortieError('ENGINE_CRASHED', `${engineName} told another size of ${path} than it has.`);
 }
 
 const silent = (): void => undefined;
 const memoryAdvice = 'Use a worker with more memory.';
 
-/** Looks at finished segments, rendition by rendition. */
+/** Looks at finished segments, rendition by rendition, in a process that did not make them and cannot change them. */
 export async function verifySegments(
   plans: VerifyPlan[],
   outputDir: string,
   limits: Limits,
   signal: AbortSignal,
+  script?: string,
 ): Promise<VerifiedSegment[][]> {
   const result = await inChild(
     { kind: 'verify', plans },
     {
-      read: [],
-      outputDir,
+      read: [outputDir],
+      outputDir: null,
       gpu: null,
       limits,
       memoryAdvice,
@@ -166,9 +182,10 @@ export async function verifySegments(
       signal,
       onProgress: silent,
       onLine: silent,
+      script,
     },
   );
-  return result as VerifiedSegment[][];
+  return readVerified(result, plans);
 }
 
 /** Tries every GPU in a child: a driver that crashes or hangs costs nothing but the answer. */
@@ -188,5 +205,5 @@ export async function tryGpus(outputDir: string, gpu: GpuAccess, onLine: (line: 
       onLine,
     },
   );
-  return result as Preflight;
+  return readPreflight(result);
 }

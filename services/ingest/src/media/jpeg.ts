@@ -1,6 +1,9 @@
 // Size of a JPEG picture from its frame header (ITU-T T.81 section B.2.2).
 import { SortieError } from '@sortie/common/errors';
 
+/** A picture of ours is far smaller. */
+export const mostJpegBytes = 64 * 1024 * 1024;
+
 export function jpegSize(bytes: Buffer): { width: number; height: number } {
   let at = 2;
   if (bytes.length > 4 && bytes.readUInt16BE(0) === 0xffd8) {

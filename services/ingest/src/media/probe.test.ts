@@ -47,6 +47,12 @@ it('when the file was created; what a muxer writes for want of a date is none', 
     assert.is(parseProbe(JSON.stringify({ format: { tags }, streams: [] }))?.creationTime, microseconds, JSON.stringify(tags)); // prettier-ignore
 });
 
+it('words and numbers that cannot be ffprobe’s are none', () => {
+  const stream = { index: 1e308, codec_name: 'x'.repeat(100_000), duration: '1e300', width: 640, codec_type: 'video' };
+  const [probed] = parseProbe(JSON.stringify({ streams: [stream] }))?.streams ?? [];
+  assert.equal([probed?.index, probed?.codec, probed?.duration, probed?.width, probed?.type], [0, '', null, 640, 'video']); // prettier-ignore
+});
+
 const deaths: readonly (readonly [what: string, script: string, code: string, reason: string | null])[] = [
   ['is killed by somebody', 'kill -KILL $$', 'ENGINE_CRASHED', 'killed'],
   ['is told to go by somebody', 'kill -TERM $$', 'ENGINE_CRASHED', 'killed'],

@@ -166,10 +166,13 @@ const keptLength = 300;
 type Json = Record<string, unknown>;
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+/** Longer words are not ffprobe's; a display matrix has some 100 characters. */
+const longestText = 1_000;
+const text = (value: unknown): string => (typeof value === 'string' && value.length <= longestText ? value : '');
 const number = (value: unknown): number => {
   const parsed = typeof value === 'string' || typeof value === 'number' ? Number(value) : 0;
-  return Number.isFinite(parsed) ? parsed : 0;
+  // Nothing that is counted or timed here comes near the end of whole numbers.
+  return Math.abs(parsed) <= Number.MAX_SAFE_INTEGER ? parsed : 0;
 };
 const positive = (value: unknown): number | null => (number(value) > 0 ? number(value) : null);
 

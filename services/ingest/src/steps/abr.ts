@@ -1,8 +1,7 @@
 // Generating ABR Info Files: the multivariant playlist and a description of all renditions, both with measured rates.
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Rendition } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import type { EngineResult } from '@sortie/native';
+import { writeFileBelow } from '../confined/below.js';
 import { targetDuration } from '../hls/media-playlist.js';
 import { measure, multivariantPlaylist } from '../hls/multivariant.js';
 import type { ProbedStream } from '../media/probe.js';
@@ -12,6 +11,7 @@ import type { TelemetryFiles } from './extract-klv.js';
 import { playlistBeside } from './hls.js';
 
 export const abrPlaylist = 'ABR.m3u8';
+export const abrDescription = 'abr.json';
 
 export interface AbrInput {
   info: StreamInfo;
@@ -49,7 +49,7 @@ export async function writeAbr(run: Run, { info, made, tracks, telemetry, warnin
     };
   });
   const cues = telemetry ? { path: telemetry.cuesPlaylist } : null;
-  await writeFile(join(run.parts.directory, abrPlaylist), multivariantPlaylist(video, audio, cues));
+  await writeFileBelow(run.parts.directory, abrPlaylist, multivariantPlaylist(video, audio, cues));
   const description = {
     version: 1,
     duration: made.duration,
@@ -62,7 +62,7 @@ export async function writeAbr(run: Run, { info, made, tracks, telemetry, warnin
     telemetry: cues,
     warnings,
   };
-  await writeFile(join(run.parts.directory, 'abr.json'), JSON.stringify(description, null, 2));
+  await writeFileBelow(run.parts.directory, abrDescription, JSON.stringify(description, null, 2));
   return {
     renditions: video.map(({ name, width, height, codecs, bandwidth }) => ({
       name,

@@ -1,12 +1,14 @@
 // Extracting KLV Metadata: the telemetry reader writes the telemetry's files, and puts the packets into the video's segments.
-import { rm, stat } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Telemetry as LayerTelemetry } from '@sortie/common/gen/sortie/ingest/v1/ingest';
-import type { EngineResult } from '@sortie/native';
+import type { EnginePlan, EngineResult } from '@sortie/native';
+import { inspectOutput } from '../confined/output.js';
 import { restarting } from '../confined/restart.js';
+import { engineFiles } from '../engine/layout.js';
 import type { Run } from '../run.js';
 import type { ExtractOrder, ExtractResult } from '../telemetry/order.js';
-import { cuesPlaylistPath, packetsPath, telemetryDirectory } from '../telemetry/paths.js';
+import { cuesPlaylistPath, packetsPath, telemetryDirectory, telemetryFiles } from '../telemetry/paths.js';
 import { extractTelemetry, type ReaderParts } from '../telemetry/reader.js';
 import type { KlvProbe } from './probe-klv.js';
 import type { Source } from './start.js';
@@ -57,6 +59,7 @@ export async function extractKlv(
   run: Run,
   source: Source,
   probe: KlvProbe,
+  plan: EnginePlan,
   made: EngineResult,
 ): Promise<TelemetryFiles | null> {
   const { directory } = run.parts;
@@ -71,10 +74,17 @@ export async function extractKlv(
       await rm(join(directory, telemetryDirectory), { recursive: true, force: true });
     },
   );
+  const sizes = await inspectOutput(
+    directory,
+    new Map([
+      ...engineFiles(plan, made),
+      ...(found.packets > 0 ? telemetryFiles(order.ranges.length) : new Map<string, boolean>()),
+    ]),
+  );
   warn(run, found);
   if (found.packets === 0) return null;
   for (const { segments } of made.rungs)
-    for (const segment of segments) segment.bytes = (await stat(join(directory, segment.path))).size;
+    for (const segment of segments) segment.bytes = sizes.get(segment.path) ?? segment.bytes;
   return { packets: found.packets, packetsPath, cuesPlaylist: cuesPlaylistPath, layer: layerTelemetry(found) };
 }
 
@@ -92,8 +102,11 @@ function warn(run: Run, found: ExtractResult): void {
     run.warn('TELEMETRY_LIMITED', `${cuesLeftOut} cues are left out: there is too much telemetry in a moment.`);
 }
 
+/** Beyond these a number is no date (ECMA-262, 21.4.1.1). */
+const mostMicroseconds = 8.64e18;
+
 function layerTelemetry({ packets, kinds, extent, first, last }: ExtractResult): LayerTelemetry {
   const date = (microseconds: number | null): Date | undefined =>
-    microseconds === null ? undefined : new Date(microseconds / 1000);
+    microseconds === null || Math.abs(microseconds) > mostMicroseconds ? undefined : new Date(microseconds / 1000);
   return { packets, kinds, extent: extent ?? undefined, startTime: date(first), endTime: date(last) };
 }

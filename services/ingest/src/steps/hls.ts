@@ -1,7 +1,7 @@
 // Generating HLS Service Files: a media playlist beside the segments of each rendition.
-import { writeFile } from 'node:fs/promises';
-import { join, posix } from 'node:path';
+import { posix } from 'node:path';
 import type { EngineResult } from '@sortie/native';
+import { writeFileBelow } from '../confined/below.js';
 import { mediaPlaylist } from '../hls/media-playlist.js';
 import type { Run } from '../run.js';
 import type { TelemetryFiles } from './extract-klv.js';
@@ -17,7 +17,7 @@ export async function writePlaylists(
   const written: string[] = [];
   for (const { initPath, segments } of [...made.rungs, ...made.audio]) {
     const path = playlistBeside(initPath);
-    await writeFile(join(run.parts.directory, path), mediaPlaylist(initPath, segments));
+    await writeFileBelow(run.parts.directory, path, mediaPlaylist(initPath, segments));
     written.push(path);
   }
   return telemetry ? [...written, telemetry.cuesPlaylist] : written;

@@ -1,9 +1,8 @@
 // Generating Poster Image: the picture that the engine chose, looked at before anybody else does.
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { SortieError } from '@sortie/common/errors';
 import type { EnginePlan, EngineResult } from '@sortie/native';
-import { jpegSize } from '../media/jpeg.js';
+import { readFileBelow } from '../confined/below.js';
+import { jpegSize, mostJpegBytes } from '../media/jpeg.js';
 import type { Run } from '../run.js';
 
 export interface Poster {
@@ -17,7 +16,7 @@ export interface Poster {
 export async function finishPoster(run: Run, plan: EnginePlan, made: EngineResult): Promise<Poster> {
   const { posterPath: path, posterWidth, posterHeight } = plan;
   if (path === null || made.posterTime === null) throw new SortieError('OUTPUT_FAULTY', 'The engine made no poster.');
-  const { width, height } = jpegSize(await readFile(join(run.parts.directory, path)));
+  const { width, height } = jpegSize(await readFileBelow(run.parts.directory, path, mostJpegBytes));
   if (width !== posterWidth || height !== posterHeight) {
     throw new SortieError('OUTPUT_FAULTY', `The poster is ${width}x${height}, not ${posterWidth}x${posterHeight}.`);
   }

@@ -1,11 +1,12 @@
 // Generating Preview Images: the sprite sheet of the engine, and its index for players.
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { SortieError } from '@sortie/common/errors';
 import type { Previews } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import type { EnginePlan, EngineResult } from '@sortie/native';
-import { jpegSize } from '../media/jpeg.js';
+import { readFileBelow, writeFileBelow } from '../confined/below.js';
+import { jpegSize, mostJpegBytes } from '../media/jpeg.js';
 import type { Run } from '../run.js';
+
+export const previewsIndex = 'previews.json';
 
 export async function finishPreviews(run: Run, plan: EnginePlan, made: EngineResult): Promise<Previews> {
   const { previewsPath: path, previewWidth, previewHeight, previewColumns } = plan;
@@ -20,7 +21,7 @@ export async function finishPreviews(run: Run, plan: EnginePlan, made: EngineRes
     intervalSeconds: made.previewInterval,
     timesSeconds: made.previewTimes,
   };
-  const sheet = jpegSize(await readFile(join(run.parts.directory, path)));
+  const sheet = jpegSize(await readFileBelow(run.parts.directory, path, mostJpegBytes));
   const needed = Math.ceil(previews.count / previewColumns);
   if (sheet.height !== previews.rows * previewHeight || previews.rows < needed || sheet.width % previewWidth !== 0) {
     throw new SortieError(
@@ -29,6 +30,6 @@ export async function finishPreviews(run: Run, plan: EnginePlan, made: EngineRes
     );
   }
   previews.columns = sheet.width / previewWidth;
-  await writeFile(join(run.parts.directory, 'previews.json'), JSON.stringify(previews));
+  await writeFileBelow(run.parts.directory, previewsIndex, JSON.stringify(previews));
   return previews;
 }

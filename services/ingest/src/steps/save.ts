@@ -1,10 +1,10 @@
 // Saving To Storage: the data first, the manifest last; then the output is committed and becomes the layer.
-import { readdir } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { join } from 'node:path';
 import type { Layer, Previews } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import type { Stored } from '@sortie/common/storage';
 import type { EngineResult } from '@sortie/native';
 import { layerPrefix, outputName } from '../catalogue.js';
+import { inspectOutput, type KnownFiles } from '../confined/output.js';
 import type { ProbedStream } from '../media/probe.js';
 import { gopSeconds, type StreamInfo } from '../plan.js';
 import type { Run } from '../run.js';
@@ -20,6 +20,8 @@ export interface SaveInput {
   telemetry: TelemetryFiles | null;
   previews: Previews;
   abr: Abr;
+  /** All that is saved. */
+  known: KnownFiles;
 }
 
 export interface Saved {
@@ -39,7 +41,8 @@ export async function save(run: Run, input: SaveInput): Promise<Saved> {
   const files: (Stored & { path: string })[] = [];
   let sizeBytes = 0;
   try {
-    for (const path of await filesBelow(directory)) {
+    const found = await inspectOutput(directory, input.known);
+    for (const path of [...found.keys()].sort()) {
       run.signal.throwIfAborted();
       files.push({ path, ...(await storage.putFile(`${prefix}/${output}/${path}`, join(directory, path))) });
     }
@@ -62,14 +65,6 @@ export async function publish(run: Run, attempt: number): Promise<void> {
   const { catalogue, lease } = run.parts;
   const { serviceName, layerId } = run.inputs;
   await catalogue.publish(serviceName, layerId, outputName(lease.jobId, attempt));
-}
-
-async function filesBelow(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { withFileTypes: true, recursive: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(directory, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    .sort();
 }
 
 async function layerOf(run: Run, input: SaveInput): Promise<Layer> {

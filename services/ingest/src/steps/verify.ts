@@ -1,16 +1,18 @@
 // Video Files Created: what was made is looked at as a player would, before anybody gets to see it.
-import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join, posix } from 'node:path';
+import { posix } from 'node:path';
 import HLS from 'hls-parser';
 import { SortieError } from '@sortie/common/errors';
 import type { EngineResult, VerifiedSegment } from '@sortie/native';
+import { openFileBelow, readFileBelow } from '../confined/below.js';
+import { inspectOutput, type KnownFiles } from '../confined/output.js';
 import { restarting } from '../confined/restart.js';
 import { verifySegments } from '../engine/engine.js';
 import { verifyLimits } from '../engine/limits.js';
 import { verifyThreads } from '../engine/memory.js';
+import { cuePlaylist } from '../klv/cues.js';
 import type { Run } from '../run.js';
+import { cuesName } from '../telemetry/paths.js';
 import { abrPlaylist } from './abr.js';
 import type { TelemetryFiles } from './extract-klv.js';
 
@@ -18,6 +20,8 @@ export interface VerifyInput {
   made: EngineResult;
   playlists: readonly string[];
   telemetry: TelemetryFiles | null;
+  /** All that is to be there. */
+  known: KnownFiles;
   frameRate: { num: number; den: number };
 }
 
@@ -28,10 +32,15 @@ export interface Verified {
 
 const faulty = (what: string): SortieError => new SortieError('OUTPUT_FAULTY', `What was made does not hold: ${what}.`);
 
-export async function verify(run: Run, { made, playlists, telemetry, frameRate }: VerifyInput): Promise<Verified> {
+export async function verify(
+  run: Run,
+  { made, playlists, telemetry, known, frameRate }: VerifyInput,
+): Promise<Verified> {
   const { directory, settings } = run.parts;
+  const sizes = await inspectOutput(directory, known);
+  if (telemetry) await checkCues(directory, telemetry, made);
   let files = 0;
-  for (const playlist of [abrPlaylist, ...playlists]) files += 1 + (await checkPlaylist(directory, playlist));
+  for (const playlist of [abrPlaylist, ...playlists]) files += 1 + (await checkPlaylist(directory, playlist, sizes));
 
   const renditions = [...made.rungs, ...made.audio];
   const threads = verifyThreads(made.rungs, settings.engine.threads || availableParallelism(), settings.jobMemory);
@@ -56,12 +65,22 @@ export async function verify(run: Run, { made, playlists, telemetry, frameRate }
   return { segments: reports.flat().length, files };
 }
 
+/** A day of video has some 50,000 lines. */
+const mostPlaylistBytes = 64 * 1024 * 1024;
+
+/** The one playlist that is not written here is what it would be if it were, so that no stranger's text is parsed. */
+async function checkCues(directory: string, { cuesPlaylist }: TelemetryFiles, made: EngineResult): Promise<void> {
+  const wanted = Buffer.from(cuePlaylist(made.rungs[0]?.segments ?? [], cuesName));
+  const found = await readFileBelow(directory, cuesPlaylist, mostPlaylistBytes);
+  if (!found.equals(wanted)) throw faulty(`${cuesPlaylist} is not the playlist of the cues`);
+}
+
 /** Parses strictly, and everything that it names is there. Returns how many files those are. */
-async function checkPlaylist(directory: string, playlist: string): Promise<number> {
+async function checkPlaylist(directory: string, playlist: string, sizes: ReadonlyMap<string, number>): Promise<number> {
   HLS.setOptions({ strictMode: true });
   let parsed: HLS.types.MasterPlaylist | HLS.types.MediaPlaylist;
   try {
-    parsed = HLS.parse(await readFile(join(directory, playlist), 'utf8'));
+    parsed = HLS.parse((await readFileBelow(directory, playlist, mostPlaylistBytes)).toString('utf8'));
   } catch (cause) {
     throw new SortieError('OUTPUT_FAULTY', `The playlist ${playlist} does not parse.`, { cause });
   }
@@ -72,10 +91,7 @@ async function checkPlaylist(directory: string, playlist: string): Promise<numbe
       ])
     : parsed.segments.flatMap((segment) => [segment.uri, segment.map?.uri ?? segment.uri]);
   const paths = [...new Set(named)].map((uri) => posix.join(posix.dirname(playlist), uri));
-  for (const path of paths) {
-    const { size } = await stat(join(directory, path)).catch(() => ({ size: 0 }));
-    if (size === 0) throw faulty(`${playlist} names ${path}, which is missing or empty`);
-  }
+  for (const path of paths) if (!sizes.get(path)) throw faulty(`${playlist} names ${path}, which is missing or empty`);
   return paths.length;
 }
 
@@ -117,7 +133,9 @@ const newline = 0x0a;
 async function checkTelemetry(directory: string, telemetry: TelemetryFiles): Promise<void> {
   // Lines are counted by their ends: one of any length costs no memory.
   let lines = 0;
-  for await (const chunk of createReadStream(join(directory, telemetry.packetsPath)) as AsyncIterable<Buffer>)
+  for await (const chunk of (
+    await openFileBelow(directory, telemetry.packetsPath)
+  ).createReadStream() as AsyncIterable<Buffer>)
     for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, at + 1)) lines++;
   if (lines !== telemetry.packets) throw faulty(`${telemetry.packets} telemetry packets were read, ${lines} written`);
 }

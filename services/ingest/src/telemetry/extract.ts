@@ -19,11 +19,19 @@ import { Notes } from './notes.js';
 import type { ExtractOrder, ExtractResult } from './order.js';
 import { GrowingFile, OutputBudget } from './output.js';
 import { bounded, firstPackets, packetsOf } from './packets.js';
-import { cuesDirectory, cuesPlaylistPath, packetsPath, telemetryDirectory } from './paths.js';
+import {
+  cuesDirectory,
+  cuesName,
+  cuesPlaylistPath,
+  fullTrackPath,
+  packetsPath,
+  reportPath,
+  tablePath,
+  telemetryDirectory,
+  trackPath,
+} from './paths.js';
 import { remarkClocks, remarkHealth, remarkLeaders, remarkPrograms, remarkTracks } from './remarks.js';
 import { sourceNames } from './source-names.js';
-
-const segmentName = (index: number): string => `${String(index + 1).padStart(5, '0')}.vtt`;
 
 /** Of a video that holds none. */
 const unread: ReadReport = { transport: null, junkBytes: 0, truncated: 0, sequenceErrors: 0, videoTimes: null };
@@ -52,13 +60,13 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult> {
   const budget = new OutputBudget(videoBytes);
   const segmenter = new CueSegmenter(ranges, async (index, text) => {
     budget.take(Buffer.byteLength(text));
-    await writeFile(at(`${cuesDirectory}/${segmentName(index)}`), text);
+    await writeFile(at(`${cuesDirectory}/${cuesName(index)}`), text);
   });
   const cues = new CueWriter(segmenter, duration);
   const events = new EventSegments(ranges, at(`${telemetryDirectory}/events`));
   const lines = new GrowingFile(at(packetsPath), budget);
-  const table = new GrowingFile(at(`${telemetryDirectory}/telemetry.csv`), budget, csvHeader);
-  const full = new GrowingFile(at(`${telemetryDirectory}/track-full.geojson`), budget, '{"type":"FeatureCollection","features":['); // prettier-ignore
+  const table = new GrowingFile(at(tablePath), budget, csvHeader);
+  const full = new GrowingFile(at(fullTrackPath), budget, '{"type":"FeatureCollection","features":['); // prettier-ignore
   let features = 0;
   let packetsWithoutItems = 0;
   const telemetry = new Telemetry(clock, duration, findings);
@@ -115,12 +123,12 @@ export async function extract(order: ExtractOrder): Promise<ExtractResult> {
       if (path !== undefined) await prependBoxes(at(path), boxes);
     }
   });
-  await writeFile(at(cuesPlaylistPath), cuePlaylist(ranges, segmentName));
+  await writeFile(at(cuesPlaylistPath), cuePlaylist(ranges, cuesName));
   const geojson = tracks.geojson();
-  if (geojson) await writeFile(at(`${telemetryDirectory}/track.geojson`), JSON.stringify(geojson));
-  else await rm(at(`${telemetryDirectory}/track-full.geojson`));
+  if (geojson) await writeFile(at(trackPath), JSON.stringify(geojson));
+  else await rm(at(fullTrackPath));
   const report = health.report(embedded?.report ?? unread);
-  await writeFile(at(`${telemetryDirectory}/report.json`), JSON.stringify(report, null, 2));
+  await writeFile(at(reportPath), JSON.stringify(report, null, 2));
   remarkHealth(notes, report);
   remarkClocks(notes, findings, video?.container);
   remarkLeaders(notes, telemetry.leader, nameOf);

@@ -79,7 +79,12 @@ type Fields = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
-const isNumber = (value: unknown): value is number => Number.isFinite(value);
+const isWithin = (value: unknown, most: number): value is number =>
+  typeof value === 'number' && Math.abs(value) <= most;
+/** Microseconds, as packets have them: 64 bits. */
+const isTime = (value: unknown): value is number => isWithin(value, 2 ** 64);
+/** Degrees; an extent over the antimeridian goes on beyond 180. */
+const isDegrees = (value: unknown): value is number => isWithin(value, 720);
 const isCounts = (value: unknown, most: number): value is number[] =>
   Array.isArray(value) && value.length <= most && value.every(isCount);
 
@@ -99,7 +104,7 @@ export function readExtractResult(value: unknown): ExtractResult {
   const { packets, kinds, first, last, packetsWithoutItems, cuesLeftOut, incomplete } = value;
   if (!isCount(packets) || !isCount(packetsWithoutItems) || !isCount(cuesLeftOut)) throw malformed();
   if (!isObject(kinds) || !isKinds(kinds) || typeof incomplete !== 'boolean') throw malformed();
-  if ((first !== null && !isNumber(first)) || (last !== null && !isNumber(last))) throw malformed();
+  if ((first !== null && !isTime(first)) || (last !== null && !isTime(last))) throw malformed();
   const extent = readExtent(value['extent']);
   const notes = readNotes(value['notes']);
   return { packets, kinds, extent, first, last, packetsWithoutItems, cuesLeftOut, incomplete, notes };
@@ -124,6 +129,6 @@ function readExtent(value: unknown): Extent | null {
   if (value === null) return null;
   if (!isObject(value)) throw malformed();
   const { xmin, ymin, xmax, ymax } = value;
-  if (!isNumber(xmin) || !isNumber(ymin) || !isNumber(xmax) || !isNumber(ymax)) throw malformed();
+  if (!isDegrees(xmin) || !isDegrees(ymin) || !isDegrees(xmax) || !isDegrees(ymax)) throw malformed();
   return { xmin, ymin, xmax, ymax };
 }

@@ -321,7 +321,7 @@ it('cancelling ends the reader', async (context) => {
 it('an answer is believed only in its form', () => {
   const good = { packets: 1, kinds: { uas: 1 }, extent: null, first: 1, last: null, packetsWithoutItems: 0, cuesLeftOut: 0, incomplete: false, notes: [{ code: 'SIDECAR_MENDED', text: 'One.' }] }; // prettier-ignore
   assert.equal(readExtractResult({ ...good, more: 'left out' }), good);
-  const wrong: object[] = [{ packets: -1 }, { packets: '1' }, { kinds: { a: 'b' } }, { kinds: [] }, { extent: { xmin: 1 } }, { first: 'x' }, { incomplete: 0 }, { notes: null }, { notes: [{ code: 'OTHER', text: 'One.' }] }, { notes: [{ code: 'SIDECAR_MENDED', text: 'x'.repeat(1_001) }] }]; // prettier-ignore
+  const wrong: object[] = [{ packets: -1 }, { packets: '1' }, { kinds: { a: 'b' } }, { kinds: [] }, { extent: { xmin: 1 } }, { first: 'x' }, { first: 1e308 }, { extent: { xmin: 1e308, ymin: 0, xmax: 1, ymax: 1 } }, { incomplete: 0 }, { notes: null }, { notes: [{ code: 'OTHER', text: 'One.' }] }, { notes: [{ code: 'SIDECAR_MENDED', text: 'x'.repeat(1_001) }] }]; // prettier-ignore
   for (const change of wrong) assert.throws(() => readExtractResult({ ...good, ...change }), /makes no sense/);
   assert.throws(() => readProbeResult({ streams: [1], packets: 1, sidecars: [1, 2] }, 1), /makes no sense/);
   assert.throws(() => readProbeResult('no', 0), /makes no sense/);

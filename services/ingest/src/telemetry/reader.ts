@@ -77,7 +77,8 @@ async function read(order: Order, { directory, signal, onLine }: ReaderParts): P
     name: 'The telemetry reader',
     script,
     read: [...(order.video ? [order.video.path] : []), ...order.sidecars.map(({ path }) => path), ...libraries],
-    outputDir: directory,
+    // Who only looks has nothing to write.
+    outputDir: order.kind === 'probe' ? null : directory,
     gpu: false,
     limits: limitsOf(order, sizes),
     nodeOptions: [`--max-old-space-size=${heapMebibytes}`],

@@ -1,6 +1,7 @@
 // What a worker measures: what it is doing, and how fast its engine is.
 import type { EngineResult } from '@sortie/native';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { isWhole, type Confinement } from '../confined/state.js';
 
 export interface WorkerMetrics {
   running: Gauge;
@@ -9,10 +10,27 @@ export interface WorkerMetrics {
   transcoded(result: Pick<EngineResult, 'duration' | 'rungs'>, elapsedSeconds: number): void;
 }
 
-export function workerMetrics(registry: Registry, { jobs, gpus }: { jobs: number; gpus: number }): WorkerMetrics {
+export interface Measured {
+  jobs: number;
+  gpus: number;
+  confinement: Confinement;
+}
+
+export function workerMetrics(registry: Registry, { jobs, gpus, confinement }: Measured): WorkerMetrics {
   const registers = [registry];
   new Gauge({ name: 'sortie_worker_capacity', help: 'Jobs that this worker takes at once.', registers }).set(jobs);
   new Gauge({ name: 'sortie_worker_gpus', help: 'GPUs that this worker uses.', registers }).set(gpus);
+  const confined = new Gauge({
+    name: 'sortie_worker_confined',
+    help: 'Whether what reads strangers’ files is confined in full (1) or runs without a part of it (0); by what is in force.',
+    labelNames: ['landlock', 'truncate', 'network', 'signals', 'seccomp', 'capabilities', 'best_effort'],
+    registers,
+  });
+  const { landlock, truncate, network, signals, seccomp, capabilities, bestEffort } = confinement;
+  confined.set(
+    { landlock, truncate, network, signals, seccomp: String(seccomp), capabilities, best_effort: String(bestEffort) },
+    Number(isWhole(confinement)),
+  );
   const running = new Gauge({ name: 'sortie_worker_jobs', help: 'Jobs that this worker works on now.', registers });
   const attempts = new Counter({
     name: 'sortie_worker_attempts_total',

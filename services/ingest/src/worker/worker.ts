@@ -19,6 +19,7 @@ import { ackWaitMs, askNats, Nats, nextWork, readWork, type JsMsg } from '@sorti
 import { openStorage, type Storage } from '@sortie/common/storage';
 import type { Vitals } from '@sortie/common/vitals';
 import { Catalogue } from '../catalogue.js';
+import { confinement, isWhole, wantsBestEffort, type Confinement } from '../confined/state.js';
 import { GpuPool } from '../gpu/admission.js';
 import { findGpus } from '../gpu/preflight.js';
 import { ingest } from '../pipeline.js';
@@ -80,6 +81,8 @@ export async function startWorker(
   { health, registry }: Vitals,
 ): Promise<WorkerProcess> {
   const name = `${hostname()}/${process.pid}`;
+  const confined = await confinement(wantsBestEffort(process.env));
+  tellConfinement(confined, log);
   const storage = await openStorage(settings.storage);
   await whenUsable(storage, log);
   await mkdir(settings.workDirectory, { recursive: true });
@@ -104,7 +107,7 @@ export async function startWorker(
     catalogue: new Catalogue(storage),
     gpus: new GpuPool(preflight.usable),
     metrics: {
-      ...workerMetrics(registry, { jobs: settings.jobs, gpus: preflight.usable.length }),
+      ...workerMetrics(registry, { jobs: settings.jobs, gpus: preflight.usable.length, confinement: confined }),
       ...storageMetrics(registry, storage),
     },
     log,
@@ -162,6 +165,16 @@ export async function startWorker(
       jobs.close();
     },
   };
+}
+
+/** Once, and loudly where strangers' files are read with less than all of it. */
+function tellConfinement(confined: Confinement, log: Logger): void {
+  if (isWhole(confined)) log.info({ confinement: confined }, 'what reads strangers’ files is confined');
+  else
+    log.warn(
+      { confinement: confined },
+      'what reads strangers’ files is NOT confined in full (SORTIE_CONFINE=best-effort): whoever takes it over reaches the files of this user',
+    );
 }
 
 /** Resolves after a while, or when the signal aborts. */
