@@ -3,17 +3,17 @@ import type { FastifyRequest } from 'fastify';
 import type { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import type { Health } from '@sortie/common/health';
 import type { Logger } from '@sortie/common/log';
-import type { Users } from '@sortie/common/users';
 import type { Registry } from 'prom-client';
 import type { Tokens } from './arcgis/tokens.js';
 import type { Jobs } from './jobs.js';
+import type { Passwords } from './sign-in/passwords.js';
 
 export interface Context {
   jobs: Jobs;
   ingest: IngestServiceClient;
   /** The same service for uploads and downloads. */
   transfers: IngestServiceClient;
-  users: Users;
+  passwords: Passwords;
   tokens: Tokens;
   /** First part of every path, e.g. "/arcgis". */
   root: string;

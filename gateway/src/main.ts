@@ -10,6 +10,7 @@ import { newVitals, serveVitals, splitAddress } from '@sortie/common/vitals';
 import { newApp } from './app.js';
 import { Tokens } from './arcgis/tokens.js';
 import { Jobs } from './jobs.js';
+import { Passwords } from './sign-in/passwords.js';
 
 /** Answers that take longer than this after a signal are cut off. */
 const stopMs = 600_000;
@@ -23,12 +24,13 @@ const jobClient = new JobServiceClient(required(env, 'SORTIE_JOB_ADDRESS'), clie
 const ingestAddress = required(env, 'SORTIE_INGEST_ADDRESS');
 const ingest = new IngestServiceClient(ingestAddress, clientCredentials(), clientOptions);
 const transfers = new IngestServiceClient(ingestAddress, clientCredentials(), transferOptions);
+const users = new Users(required(env, 'SORTIE_USERS_FILE'));
 const app = newApp(
   {
     jobs: new Jobs(jobClient),
     ingest,
     transfers,
-    users: new Users(required(env, 'SORTIE_USERS_FILE')),
+    passwords: new Passwords((username, password) => users.check(username, password)),
     tokens: new Tokens(await readFile(required(env, 'SORTIE_TOKEN_KEY_FILE'))),
     root: env['SORTIE_ROOT'] ?? '/arcgis',
     publicUrl: env['SORTIE_PUBLIC_URL'] ?? null,

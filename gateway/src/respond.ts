@@ -98,6 +98,7 @@ export function logFailure({ log }: Context, request: FastifyRequest, thrown: un
 export function sendError(context: Context, request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
   const error = toRestError(thrown);
   reply.errorCode = error.code;
+  if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
   if (error.code >= 500) logFailure(context, request, thrown);
   const format = formatOf(parametersOf(request)) ?? 'html';
   if (format !== 'html') {

@@ -35,23 +35,14 @@ function bindingOf(parameters: Parameters, request: FastifyRequest): Binding {
   }
 }
 
-/** Failed tries of one address within a minute: more than these are refused unseen. */
-const triesAMinute = 20;
-
 export function tokenRoutes(app: FastifyInstance, context: Context): void {
-  const { root, users, tokens, log } = context;
-  const failures = new Map<string, { count: number; until: number }>();
+  const { root, passwords, tokens, log } = context;
 
   async function signIn(parameters: Parameters, request: FastifyRequest): Promise<User> {
-    const now = Date.now();
-    for (const [address, { until }] of failures) if (until < now) failures.delete(address);
-    const tries = failures.get(request.ip) ?? { count: 0, until: now + 60_000 };
-    if (tries.count >= triesAMinute) throw new RestError(429, 'Too many wrong passwords; wait a minute.');
-    const name = parameters.has('username') ? 'username' : 'user';
-    const username = requiredParameter(parameters, name);
-    const user = await users.check(username, requiredParameter(parameters, 'password'));
+    const username = requiredParameter(parameters, parameters.has('username') ? 'username' : 'user');
+    const password = requiredParameter(parameters, 'password');
+    const user = await passwords.signIn({ username, password, address: request.ip });
     if (user) return user;
-    failures.set(request.ip, { ...tries, count: tries.count + 1 });
     log.warn({ ip: request.ip }, 'wrong user name or password');
     throw new RestError(400, 'Unable to generate token.', ['Invalid username or password.']);
   }

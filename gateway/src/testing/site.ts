@@ -17,6 +17,7 @@ import { startJobService, type JobService } from '@sortie/job/service';
 import { newApp } from '../app.js';
 import { Tokens } from '../arcgis/tokens.js';
 import { Jobs } from '../jobs.js';
+import { Passwords } from '../sign-in/passwords.js';
 
 export interface Site {
   url: string;
@@ -70,7 +71,7 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
       jobs: new Jobs(jobs),
       ingest,
       transfers,
-      users,
+      passwords: new Passwords((username, password) => users.check(username, password)),
       tokens,
       root: '/arcgis',
       publicUrl: null,
