@@ -6,6 +6,7 @@ import type { Logger } from '@sortie/common/log';
 import type { Registry } from 'prom-client';
 import type { Tokens } from './arcgis/tokens.js';
 import type { Jobs } from './jobs.js';
+import { localOrigin } from './settings/public-url.js';
 import type { Passwords } from './sign-in/passwords.js';
 
 export interface Context {
@@ -17,7 +18,7 @@ export interface Context {
   tokens: Tokens;
   /** First part of every path, e.g. "/arcgis". */
   root: string;
-  /** Public address of the gateway without a path; null to take it from the request. */
+  /** Public address of the gateway without a path; null where only this machine can reach it. */
   publicUrl: string | null;
   /** Largest upload, bytes. */
   maxUploadBytes: number;
@@ -30,6 +31,10 @@ export interface Context {
   log: Logger;
 }
 
+/** `https://host`: the public address; without one, what this machine is called. */
+export const originOf = ({ publicUrl }: Context, { host, socket }: FastifyRequest): string =>
+  publicUrl ?? localOrigin(host, socket.localPort ?? 0);
+
 /** `https://host/arcgis`, as the caller reaches it. */
 export const baseUrl = (context: Context, request: FastifyRequest): string =>
-  `${context.publicUrl ?? `${request.protocol}://${request.host}`}${context.root}`;
+  `${originOf(context, request)}${context.root}`;

@@ -4,12 +4,13 @@ import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest'
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
 import { askHealth, clientCredentials, clientOptions, transferOptions } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
-import { announce, goOnAfterErrors, required, stopOnSignal } from '@sortie/common/process';
+import { announce, goOnAfterErrors, stopOnSignal } from '@sortie/common/process';
 import { Users } from '@sortie/common/users';
-import { newVitals, serveVitals, splitAddress } from '@sortie/common/vitals';
+import { newVitals, serveVitals } from '@sortie/common/vitals';
 import { newApp } from './app.js';
 import { Tokens } from './arcgis/tokens.js';
 import { Jobs } from './jobs.js';
+import { gatewaySettings } from './settings/settings.js';
 import { Passwords } from './sign-in/passwords.js';
 
 /** Answers that take longer than this after a signal are cut off. */
@@ -18,34 +19,33 @@ const stopMs = 600_000;
 const { env } = process;
 const log = newLogger('gateway', env['SORTIE_LOG_LEVEL']);
 const stopsWith = stopOnSignal(log);
+const settings = gatewaySettings(env);
 const { registry, health } = newVitals();
 const vitalsServer = await serveVitals({ registry, health }, env['SORTIE_METRICS_LISTEN'] ?? '127.0.0.1:0', log);
-const jobClient = new JobServiceClient(required(env, 'SORTIE_JOB_ADDRESS'), clientCredentials(), clientOptions);
-const ingestAddress = required(env, 'SORTIE_INGEST_ADDRESS');
-const ingest = new IngestServiceClient(ingestAddress, clientCredentials(), clientOptions);
-const transfers = new IngestServiceClient(ingestAddress, clientCredentials(), transferOptions);
-const users = new Users(required(env, 'SORTIE_USERS_FILE'));
+const jobClient = new JobServiceClient(settings.jobAddress, clientCredentials(), clientOptions);
+const ingest = new IngestServiceClient(settings.ingestAddress, clientCredentials(), clientOptions);
+const transfers = new IngestServiceClient(settings.ingestAddress, clientCredentials(), transferOptions);
+const users = new Users(settings.usersFile);
 const app = newApp(
   {
     jobs: new Jobs(jobClient),
     ingest,
     transfers,
     passwords: new Passwords((username, password) => users.check(username, password)),
-    tokens: new Tokens(await readFile(required(env, 'SORTIE_TOKEN_KEY_FILE'))),
-    root: env['SORTIE_ROOT'] ?? '/arcgis',
-    publicUrl: env['SORTIE_PUBLIC_URL'] ?? null,
-    maxUploadBytes: Number(env['SORTIE_MAX_UPLOAD_BYTES'] ?? 10_000 * 1024 * 1024),
-    maxUnsignedUploadBytes: Number(env['SORTIE_MAX_UNSIGNED_UPLOAD_BYTES'] ?? 1024 ** 3),
+    tokens: new Tokens(await readFile(settings.tokenKeyFile)),
+    root: settings.root,
+    publicUrl: settings.publicUrl,
+    maxUploadBytes: settings.maxUploadBytes,
+    maxUnsignedUploadBytes: settings.maxUnsignedUploadBytes,
     health,
     registry,
     log,
   },
-  env['SORTIE_TRUST_PROXY'] === 'true',
+  settings.trustProxy,
 );
-const { host, port } = splitAddress(env['SORTIE_GATEWAY_LISTEN'] ?? '127.0.0.1:8080');
-await app.listen({ host, port });
+await app.listen(settings.listen);
 const address = app.server.address();
-const bound = typeof address === 'object' && address !== null ? address.port : port;
+const bound = typeof address === 'object' && address !== null ? address.port : settings.listen.port;
 // Without them it still tells its clients what is the matter, which a closed door does not.
 await Promise.all([
   health.watch({ name: 'job', needed: false, ask: () => askHealth(jobClient) }),

@@ -1,0 +1,50 @@
+// What the gateway is told by its environment. Whatever is wrong with it ends the start with a sentence that says what to write.
+import { required } from '@sortie/common/process';
+import { splitAddress } from '@sortie/common/vitals';
+import { parsePublicUrl } from './public-url.js';
+import { parseTrustProxy, type TrustProxy } from './trust-proxy.js';
+
+export interface GatewaySettings {
+  listen: { host: string; port: number };
+  jobAddress: string;
+  ingestAddress: string;
+  usersFile: string;
+  tokenKeyFile: string;
+  /** First part of every path, "/arcgis"; "" for none. */
+  root: string;
+  publicUrl: string | null;
+  trustProxy: TrustProxy;
+  maxUploadBytes: number;
+  maxUnsignedUploadBytes: number;
+}
+
+function parseRoot(text: string): string {
+  if (/^(\/[A-Za-z0-9._~-]+)*$/.test(text)) return text;
+  throw new Error(`SORTIE_ROOT is '${text}'. Write the first part of every path, as /arcgis, or nothing for none.`);
+}
+
+function number(name: string, text: string, least: number): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new Error(`${name} is '${text}'. Write a whole number of ${least} or more.`);
+}
+
+export function gatewaySettings(env: NodeJS.ProcessEnv): GatewaySettings {
+  const listen = splitAddress(env['SORTIE_GATEWAY_LISTEN'] ?? '127.0.0.1:8080');
+  return {
+    listen,
+    jobAddress: required(env, 'SORTIE_JOB_ADDRESS'),
+    ingestAddress: required(env, 'SORTIE_INGEST_ADDRESS'),
+    usersFile: required(env, 'SORTIE_USERS_FILE'),
+    tokenKeyFile: required(env, 'SORTIE_TOKEN_KEY_FILE'),
+    root: parseRoot(env['SORTIE_ROOT'] ?? '/arcgis'),
+    publicUrl: parsePublicUrl(env['SORTIE_PUBLIC_URL'] ?? '', listen.host),
+    trustProxy: parseTrustProxy(env['SORTIE_TRUST_PROXY'] ?? ''),
+    maxUploadBytes: number('SORTIE_MAX_UPLOAD_BYTES', env['SORTIE_MAX_UPLOAD_BYTES'] ?? '10485760000', 1),
+    maxUnsignedUploadBytes: number(
+      'SORTIE_MAX_UNSIGNED_UPLOAD_BYTES',
+      env['SORTIE_MAX_UNSIGNED_UPLOAD_BYTES'] ?? '1073741824',
+      0,
+    ),
+  };
+}
