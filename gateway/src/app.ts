@@ -10,6 +10,7 @@ import { infoRoutes } from './routes/info.js';
 import { jobRoutes } from './routes/jobs.js';
 import { layerRoutes } from './routes/layers.js';
 import { serviceRoutes } from './routes/services.js';
+import { signInRoutes } from './routes/sign-in.js';
 import { staticRoutes } from './routes/static.js';
 import { tokenRoutes } from './routes/token.js';
 import { uploadRoutes } from './routes/uploads.js';
@@ -75,7 +76,16 @@ export function newApp(context: Context, trustProxy: TrustProxy): FastifyInstanc
     sendError(context, request, reply, new RestError(404, 'There is nothing at this address.'));
   });
 
-  for (const routes of [infoRoutes, tokenRoutes, uploadRoutes, serviceRoutes, layerRoutes, jobRoutes, staticRoutes]) {
+  for (const routes of [
+    infoRoutes,
+    tokenRoutes,
+    signInRoutes,
+    uploadRoutes,
+    serviceRoutes,
+    layerRoutes,
+    jobRoutes,
+    staticRoutes,
+  ]) {
     routes(app, context);
   }
   return app;

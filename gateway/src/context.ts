@@ -4,8 +4,8 @@ import type { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/in
 import type { Health } from '@sortie/common/health';
 import type { Logger } from '@sortie/common/log';
 import type { Registry } from 'prom-client';
-import type { Tokens } from './arcgis/tokens.js';
 import type { Jobs } from './jobs.js';
+import type { Sessions } from './sessions/sessions.js';
 import { localOrigin } from './settings/public-url.js';
 import type { Passwords } from './sign-in/passwords.js';
 
@@ -15,7 +15,7 @@ export interface Context {
   /** The same service for uploads and downloads. */
   transfers: IngestServiceClient;
   passwords: Passwords;
-  tokens: Tokens;
+  sessions: Sessions;
   /** First part of every path, e.g. "/arcgis". */
   root: string;
   /** Public address of the gateway without a path; null where only this machine can reach it. */

@@ -1,5 +1,4 @@
 // Program: the gateway.
-import { readFile } from 'node:fs/promises';
 import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
 import { askHealth, clientCredentials, clientOptions, transferOptions } from '@sortie/common/grpc';
@@ -10,6 +9,9 @@ import { newVitals, serveVitals } from '@sortie/common/vitals';
 import { newApp } from './app.js';
 import { Tokens } from './arcgis/tokens.js';
 import { Jobs } from './jobs.js';
+import { openKeys } from './sessions/keys.js';
+import { FileRevocations, OwnRevocations } from './sessions/revocations.js';
+import { Sessions } from './sessions/sessions.js';
 import { gatewaySettings } from './settings/settings.js';
 import { Passwords } from './sign-in/passwords.js';
 
@@ -26,13 +28,24 @@ const jobClient = new JobServiceClient(settings.jobAddress, clientCredentials(),
 const ingest = new IngestServiceClient(settings.ingestAddress, clientCredentials(), clientOptions);
 const transfers = new IngestServiceClient(settings.ingestAddress, clientCredentials(), transferOptions);
 const users = new Users(settings.usersFile);
+// Users may come later than the gateway; what is wrong with the file is in the log.
+await users.refresh().catch(() => undefined);
+users.watch(log);
+const ring = await openKeys(settings.tokenKeyFile, log);
+const revocations =
+  settings.revocationsFile === null ? new OwnRevocations() : await FileRevocations.open(settings.revocationsFile, log);
 const app = newApp(
   {
     jobs: new Jobs(jobClient),
     ingest,
     transfers,
     passwords: new Passwords((username, password) => users.check(username, password)),
-    tokens: new Tokens(await readFile(settings.tokenKeyFile)),
+    sessions: new Sessions({
+      tokens: new Tokens(ring.keys),
+      find: (username) => users.find(username),
+      revocations,
+      maxMs: settings.maxTokenMinutes * 60_000,
+    }),
     root: settings.root,
     publicUrl: settings.publicUrl,
     maxUploadBytes: settings.maxUploadBytes,

@@ -10,3 +10,13 @@ export const signInPage = (root: string, next: string, why: string): Html =>
       <input type="hidden" name="next" value="${next}" />
       <button>Sign in</button>
     </form>`;
+
+/** Shown to whoever comes from another site with a token in the address: that site may want them signed in as somebody else. */
+export const goOnPage = (root: string, next: string, { username, token }: { username: string; token: string }): Html =>
+  html` <h1>Sign in</h1>
+    <p>The address that led here signs you in as <strong>${username}</strong>.</p>
+    <form method="post" action="${root}/rest/signIn" class="sign-in">
+      <input type="hidden" name="token" value="${token}" />
+      <input type="hidden" name="next" value="${next}" />
+      <button>Go on as ${username}</button>
+    </form>`;

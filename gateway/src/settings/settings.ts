@@ -10,6 +10,10 @@ export interface GatewaySettings {
   ingestAddress: string;
   usersFile: string;
   tokenKeyFile: string;
+  /** Where sign-outs are noted; null to keep them in this process. */
+  revocationsFile: string | null;
+  /** The longest life of a token. */
+  maxTokenMinutes: number;
   /** First part of every path, "/arcgis"; "" for none. */
   root: string;
   publicUrl: string | null;
@@ -37,6 +41,8 @@ export function gatewaySettings(env: NodeJS.ProcessEnv): GatewaySettings {
     ingestAddress: required(env, 'SORTIE_INGEST_ADDRESS'),
     usersFile: required(env, 'SORTIE_USERS_FILE'),
     tokenKeyFile: required(env, 'SORTIE_TOKEN_KEY_FILE'),
+    revocationsFile: env['SORTIE_REVOCATIONS_FILE'] ?? null,
+    maxTokenMinutes: number('SORTIE_MAX_TOKEN_MINUTES', env['SORTIE_MAX_TOKEN_MINUTES'] ?? '1440', 1),
     root: parseRoot(env['SORTIE_ROOT'] ?? '/arcgis'),
     publicUrl: parsePublicUrl(env['SORTIE_PUBLIC_URL'] ?? '', listen.host),
     trustProxy: parseTrustProxy(env['SORTIE_TRUST_PROXY'] ?? ''),

@@ -14,6 +14,8 @@ export interface DataDirectory {
   logs: string;
   tokenKey: string;
   users: string;
+  /** Who signed out. */
+  revocations: string;
   /** Password of the administrator that was made at first start; readable by its owner only. */
   adminPassword: string;
   /** Locked by the Sortie that runs here, with its address in it. */
@@ -33,6 +35,7 @@ export function dataDirectory(path: string): DataDirectory {
     logs: at('logs'),
     tokenKey: at('token.key'),
     users: at('users.json'),
+    revocations: at('revocations'),
     adminPassword: at('admin-password'),
     lock: at('lock'),
   };
