@@ -9,6 +9,7 @@ import { sendError } from './respond.js';
 import { infoRoutes } from './routes/info.js';
 import { jobRoutes } from './routes/jobs.js';
 import { layerRoutes } from './routes/layers.js';
+import { oidcRoutes } from './routes/oidc.js';
 import { serviceRoutes } from './routes/services.js';
 import { signInRoutes } from './routes/sign-in.js';
 import { staticRoutes } from './routes/static.js';
@@ -80,6 +81,7 @@ export function newApp(context: Context, trustProxy: TrustProxy): FastifyInstanc
     infoRoutes,
     tokenRoutes,
     signInRoutes,
+    oidcRoutes,
     uploadRoutes,
     serviceRoutes,
     layerRoutes,

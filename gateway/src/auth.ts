@@ -8,6 +8,13 @@ import { parameter, parametersOf } from './parameters.js';
 import type { Bearer } from './sessions/sessions.js';
 import { siteOf } from './site.js';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whom an access token of the provider, in a header, stands for. */
+    provided: Bearer | null;
+  }
+}
+
 const bearer = (header: unknown): string =>
   /^Bearer\s+(\S+)$/i.exec(typeof header === 'string' ? header : '')?.[1] ?? '';
 
@@ -31,6 +38,13 @@ export const presentedBy = ({ headers, ip }: FastifyRequest): Presented => ({ re
 const check = (request: FastifyRequest, context: Context, token: string): Bearer | null =>
   context.sessions.check(token, presentedBy(request), Date.now());
 
+/** Whom a provider's token in a header stands for, as long as that holds here. */
+function providedTo(request: FastifyRequest, context: Context, token: string): Bearer | null {
+  const { provided } = request;
+  const same = provided !== null && token === tokenInHeader(request);
+  return same && context.sessions.holds(provided, Date.now()) ? provided : null;
+}
+
 /** Whose browser it is; null when its cookie stands for nobody. */
 export const signedIn = (request: FastifyRequest, context: Context): Bearer | null =>
   check(request, context, cookie(request, context));
@@ -39,7 +53,7 @@ export const signedIn = (request: FastifyRequest, context: Context): Bearer | nu
 export function userOf(request: FastifyRequest, context: Context, token = tokenOf(request, context)): Bearer {
   if (token === '') throw tokenRequired();
   // An old token in an address, as a bookmark has it, does not shut out who is signed in.
-  const user = check(request, context, token) ?? signedIn(request, context);
+  const user = providedTo(request, context, token) ?? check(request, context, token) ?? signedIn(request, context);
   if (!user) throw invalidToken();
   return user;
 }

@@ -5,6 +5,7 @@ import type { Health } from '@sortie/common/health';
 import type { Logger } from '@sortie/common/log';
 import type { Registry } from 'prom-client';
 import type { Jobs } from './jobs.js';
+import type { Provider } from './oidc/provider.js';
 import type { Sessions } from './sessions/sessions.js';
 import { localOrigin } from './settings/public-url.js';
 import type { Passwords } from './sign-in/passwords.js';
@@ -16,6 +17,8 @@ export interface Context {
   transfers: IngestServiceClient;
   passwords: Passwords;
   sessions: Sessions;
+  /** Null when all users are our own. */
+  provider: Provider | null;
   /** First part of every path, e.g. "/arcgis". */
   root: string;
   /** Public address of the gateway without a path; null where only this machine can reach it. */

@@ -1,4 +1,5 @@
 // Program: the gateway.
+import { readFile } from 'node:fs/promises';
 import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
 import { askHealth, clientCredentials, clientOptions, transferOptions } from '@sortie/common/grpc';
@@ -9,6 +10,7 @@ import { newVitals, serveVitals } from '@sortie/common/vitals';
 import { newApp } from './app.js';
 import { Tokens } from './arcgis/tokens.js';
 import { Jobs } from './jobs.js';
+import { Provider } from './oidc/provider.js';
 import { openKeys } from './sessions/keys.js';
 import { FileRevocations, OwnRevocations } from './sessions/revocations.js';
 import { Sessions } from './sessions/sessions.js';
@@ -34,6 +36,9 @@ users.watch(log);
 const ring = await openKeys(settings.tokenKeyFile, log);
 const revocations =
   settings.revocationsFile === null ? new OwnRevocations() : await FileRevocations.open(settings.revocationsFile, log);
+const { oidc } = settings;
+const secretFile = oidc?.clientSecretFile ?? null;
+const secret = secretFile === null ? null : (await readFile(secretFile, 'utf8')).trim();
 const app = newApp(
   {
     jobs: new Jobs(jobClient),
@@ -46,6 +51,7 @@ const app = newApp(
       revocations,
       maxMs: settings.maxTokenMinutes * 60_000,
     }),
+    provider: oidc && new Provider(oidc, secret),
     root: settings.root,
     publicUrl: settings.publicUrl,
     maxUploadBytes: settings.maxUploadBytes,

@@ -64,6 +64,17 @@ function sendPage(
     );
 }
 
+/** A page that is no resource. */
+export function sendPlainPage(
+  context: Context,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  title: string,
+  body: () => Html,
+): void {
+  sendPage(context, request, reply, { title, crumbs: [], document: null, body, scripts: [] }, false);
+}
+
 function sendJson(reply: FastifyReply, format: Format, document: unknown): void {
   void notStored(reply)
     .header('content-type', 'application/json; charset=utf-8')
@@ -84,7 +95,7 @@ function takeTokenOut(context: Context, request: FastifyRequest, reply: FastifyR
   if (!bearer || bearer.binding.kind === 'referer' || next === null) return false;
   if (siteOf(request.headers, origin) === 'other') {
     const body = (): Html => goOnPage(context.root, next, { username: bearer.username, token });
-    sendPage(context, request, reply, { title: 'Sign in', crumbs: [], document: null, body, scripts: [] }, false);
+    sendPlainPage(context, request, reply, 'Sign in', body);
   } else {
     void notStored(reply)
       .header('set-cookie', cookieWith(context, token, bearer.expires, Date.now()))
@@ -144,7 +155,8 @@ export function sendError(context: Context, request: FastifyRequest, reply: Fast
           context.root,
           ourAddress(request.url, originOf(context, request), context.root) ?? '',
           error.code === 499 ? 'This page needs a token.' : error.message,
+          context.provider?.name ?? null,
         )
     : (): Html => errorPage(error);
-  sendPage(context, request, reply, { title: 'Error', crumbs: [], document: null, body, scripts: [] }, false);
+  sendPlainPage(context, request, reply, 'Error', body);
 }

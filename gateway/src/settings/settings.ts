@@ -1,6 +1,7 @@
 // What the gateway is told by its environment. Whatever is wrong with it ends the start with a sentence that says what to write.
 import { required } from '@sortie/common/process';
 import { splitAddress } from '@sortie/common/vitals';
+import { oidcSettings, type OidcSettings } from '../oidc/settings.js';
 import { parsePublicUrl } from './public-url.js';
 import { parseTrustProxy, type TrustProxy } from './trust-proxy.js';
 
@@ -14,6 +15,8 @@ export interface GatewaySettings {
   revocationsFile: string | null;
   /** The longest life of a token. */
   maxTokenMinutes: number;
+  /** Null when all users are our own. */
+  oidc: OidcSettings | null;
   /** First part of every path, "/arcgis"; "" for none. */
   root: string;
   publicUrl: string | null;
@@ -43,6 +46,7 @@ export function gatewaySettings(env: NodeJS.ProcessEnv): GatewaySettings {
     tokenKeyFile: required(env, 'SORTIE_TOKEN_KEY_FILE'),
     revocationsFile: env['SORTIE_REVOCATIONS_FILE'] ?? null,
     maxTokenMinutes: number('SORTIE_MAX_TOKEN_MINUTES', env['SORTIE_MAX_TOKEN_MINUTES'] ?? '1440', 1),
+    oidc: oidcSettings(env),
     root: parseRoot(env['SORTIE_ROOT'] ?? '/arcgis'),
     publicUrl: parsePublicUrl(env['SORTIE_PUBLIC_URL'] ?? '', listen.host),
     trustProxy: parseTrustProxy(env['SORTIE_TRUST_PROXY'] ?? ''),

@@ -29,9 +29,9 @@ export const password = 'correct horse battery';
 
 /** With the publisher `ana`. */
 export async function openDoor(
-  change: Partial<Pick<Context, 'root' | 'publicUrl'>> & { trustProxy?: TrustProxy } = {},
+  change: Partial<Pick<Context, 'root' | 'publicUrl' | 'provider'>> & { trustProxy?: TrustProxy; port?: number } = {},
 ): Promise<Door> {
-  const { trustProxy = false, ...over } = change;
+  const { trustProxy = false, port = 0, ...over } = change;
   const log = newLogger('test', 'silent');
   const directory = await mkdtemp(join(tmpdir(), 'sortie-door-'));
   const usersFile = join(directory, 'users.json');
@@ -54,6 +54,7 @@ export async function openDoor(
     transfers: ingest,
     passwords: new Passwords((username, given) => users.check(username, given)),
     sessions,
+    provider: null,
     root: '/arcgis',
     publicUrl: null,
     maxUploadBytes: 1024,
@@ -64,7 +65,7 @@ export async function openDoor(
     ...over,
   };
   const app = newApp(context, trustProxy);
-  const origin = await app.listen({ host: '127.0.0.1', port: 0 });
+  const origin = await app.listen({ host: '127.0.0.1', port });
   return {
     url: `${origin}${context.root}`,
     sessions,

@@ -85,6 +85,7 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
       transfers,
       passwords: new Passwords((username, password) => users.check(username, password)),
       sessions,
+      provider: null,
       root: '/arcgis',
       publicUrl: null,
       maxUploadBytes,
