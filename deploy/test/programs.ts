@@ -8,7 +8,7 @@ export const read = (path: string): string => readFileSync(join(root, path), 'ut
 
 /** By image, or by the command that stands in for an image's own: the sources that read its environment. */
 export const sources: Record<string, readonly string[]> = {
-  gateway: ['gateway/src/main.ts'],
+  gateway: ['gateway/src/main.ts', 'gateway/src/settings/settings.ts', 'gateway/src/oidc/settings.ts'],
   job: ['services/job/src/main.ts', 'services/job/src/migrate-main.ts', 'services/common/src/grpc.ts'],
   'ingest-api': ['services/ingest/src/api-main.ts', 'services/common/src/grpc.ts'],
   'ingest-worker': ['services/ingest/src/worker-main.ts', 'services/ingest/src/gpu/settings.ts'],

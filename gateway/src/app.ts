@@ -9,10 +9,13 @@ import { sendError } from './respond.js';
 import { infoRoutes } from './routes/info.js';
 import { jobRoutes } from './routes/jobs.js';
 import { layerRoutes } from './routes/layers.js';
+import { oidcRoutes } from './routes/oidc.js';
 import { serviceRoutes } from './routes/services.js';
+import { signInRoutes } from './routes/sign-in.js';
 import { staticRoutes } from './routes/static.js';
 import { tokenRoutes } from './routes/token.js';
 import { uploadRoutes } from './routes/uploads.js';
+import type { TrustProxy } from './settings/trust-proxy.js';
 
 /** Longest part of a path: a service's name has 120 characters, and percent signs make three of one. */
 const maxParamLength = 500;
@@ -25,10 +28,11 @@ const everywhere = {
   'access-control-expose-headers': 'content-range, content-length, etag',
 };
 
-export function newApp(context: Context, trustProxy: boolean): FastifyInstance {
+export function newApp(context: Context, trustProxy: TrustProxy): FastifyInstance {
   const app = fastify({
     logger: false,
-    trustProxy,
+    // Counted from the connection on: the first proxy is the one that calls us.
+    trustProxy: typeof trustProxy === 'number' ? (_, hop) => hop < trustProxy : trustProxy,
     // Esri's clients disagree about a slash at the end.
     routerOptions: { caseSensitive: true, ignoreTrailingSlash: true, maxParamLength },
     // Uploads may take hours; all other bodies have their own time, see body.ts.
@@ -73,7 +77,17 @@ export function newApp(context: Context, trustProxy: boolean): FastifyInstance {
     sendError(context, request, reply, new RestError(404, 'There is nothing at this address.'));
   });
 
-  for (const routes of [infoRoutes, tokenRoutes, uploadRoutes, serviceRoutes, layerRoutes, jobRoutes, staticRoutes]) {
+  for (const routes of [
+    infoRoutes,
+    tokenRoutes,
+    signInRoutes,
+    oidcRoutes,
+    uploadRoutes,
+    serviceRoutes,
+    layerRoutes,
+    jobRoutes,
+    staticRoutes,
+  ]) {
     routes(app, context);
   }
   return app;

@@ -19,9 +19,9 @@ const largeBytes = 1024 * 1024;
 const totalMs = 30_000;
 
 /** Whether the token outside of the form is one of somebody who may publish. */
-function mayPublish(request: FastifyRequest, { tokens }: Context): boolean {
+function mayPublish(request: FastifyRequest, context: Context): boolean {
   try {
-    publisherOf(request, tokens);
+    publisherOf(request, context);
     return true;
   } catch {
     return false;

@@ -4,10 +4,12 @@ import type { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/in
 import type { Health } from '@sortie/common/health';
 import type { Identity } from '@sortie/common/identity/identity';
 import type { Logger } from '@sortie/common/log';
-import type { Users } from '@sortie/common/users';
 import type { Registry } from 'prom-client';
-import type { Tokens } from './arcgis/tokens.js';
 import type { Jobs } from './jobs.js';
+import type { Provider } from './oidc/provider.js';
+import type { Sessions } from './sessions/sessions.js';
+import { localOrigin } from './settings/public-url.js';
+import type { Passwords } from './sign-in/passwords.js';
 
 export interface Context {
   jobs: Jobs;
@@ -15,11 +17,13 @@ export interface Context {
   /** The same service for uploads and downloads. */
   transfers: IngestServiceClient;
   identity: Pick<Identity, 'speakFor' | 'statementFor'>;
-  users: Users;
-  tokens: Tokens;
+  passwords: Passwords;
+  sessions: Sessions;
+  /** Null when all users are our own. */
+  provider: Provider | null;
   /** First part of every path, e.g. "/arcgis". */
   root: string;
-  /** Public address of the gateway without a path; null to take it from the request. */
+  /** Public address of the gateway without a path; null where only this machine can reach it. */
   publicUrl: string | null;
   /** Largest upload, bytes. */
   maxUploadBytes: number;
@@ -32,6 +36,10 @@ export interface Context {
   log: Logger;
 }
 
+/** `https://host`: the public address; without one, what this machine is called. */
+export const originOf = ({ publicUrl }: Context, { host, socket }: FastifyRequest): string =>
+  publicUrl ?? localOrigin(host, socket.localPort ?? 0);
+
 /** `https://host/arcgis`, as the caller reaches it. */
 export const baseUrl = (context: Context, request: FastifyRequest): string =>
-  `${context.publicUrl ?? `${request.protocol}://${request.host}`}${context.root}`;
+  `${originOf(context, request)}${context.root}`;

@@ -1,14 +1,14 @@
 // Server-sent events (HTML standard, section 9.2): an answer that goes on for as long as there is something to tell.
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
-import { RestError } from './arcgis/errors.js';
+import { errorDocument, invalidToken, RestError } from './arcgis/errors.js';
 
 /** A comment now and then keeps proxies from closing a quiet stream, and tells a client that somebody is there. */
 const keepAliveMs = 15_000;
 /** How long a client waits before it comes back. */
 const retryFrame = 'retry: 1000\n\n';
-/** The longest time that a timer of Node takes, 24 days. */
-const longestMs = 2 ** 31 - 1;
+/** How often it is looked whether the callers may still listen. */
+const lookMs = 250;
 /** Streams of one user in one gateway: each one is a connection here, and a stream of the Job service. */
 export const streamsPerUser = 300;
 
@@ -21,6 +21,15 @@ const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-con
 /** Makes an EventSource come again: to it, any other status or type is final. */
 export function sendComeAgain(reply: FastifyReply): void {
   void reply.headers(headers).send(retryFrame);
+}
+
+/** The end of a stream whose token has ended: as ArcGIS tells it, and final to a client that knows the event. */
+const voidFrame = (): string => eventFrame('end', JSON.stringify(errorDocument(invalidToken())));
+
+/** All frames, and the reason when they ended because the token did. */
+async function* untilVoid(frames: AsyncIterable<string>, ended: AbortSignal): AsyncGenerator<string, void, undefined> {
+  yield* frames;
+  if (ended.aborted) yield voidFrame();
 }
 
 /** Frames as they come, with comments in between. */
@@ -50,8 +59,8 @@ async function* withKeepAlive(frames: AsyncIterable<string>): AsyncGenerator<str
 
 export interface EventStreamRequest {
   username: string;
-  /** When the token of the caller ends, and the stream with it; epoch milliseconds. */
-  expires: number;
+  /** Whether the token of the caller still holds; the stream ends with it. */
+  holds: () => boolean;
   /** Must end when `signal` aborts, and throw nothing. */
   frames: (signal: AbortSignal) => AsyncIterable<string>;
 }
@@ -60,30 +69,44 @@ export interface EventStreamRequest {
 export class EventStreams {
   private readonly going = new AbortController();
   private readonly open = new Map<string, number>();
+  private readonly watched = new Map<AbortController, () => boolean>();
+  private timer: NodeJS.Timeout | undefined;
 
   /** Ends all; their clients come back with Last-Event-ID, to another gateway. */
   stop(): void {
     this.going.abort();
+    clearInterval(this.timer);
+  }
+
+  /** Ends the streams whose token does not hold any more; one timer looks for all of them. */
+  private look(): void {
+    for (const [ended, holds] of this.watched) if (!holds()) ended.abort();
+    if (this.watched.size > 0) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
   }
 
   /** Throws 429 when the user has too many already. */
-  send(reply: FastifyReply, { username, expires, frames }: EventStreamRequest): void {
+  send(reply: FastifyReply, { username, holds, frames }: EventStreamRequest): void {
     const count = this.open.get(username) ?? 0;
     if (count >= streamsPerUser) {
       throw new RestError(429, `No more than ${streamsPerUser} event streams of one user at once; close some of them.`);
     }
     this.open.set(username, count + 1);
     const left = new AbortController();
-    const expired = AbortSignal.timeout(Math.min(Math.max(0, expires - Date.now()), longestMs));
-    const signal = AbortSignal.any([left.signal, expired, this.going.signal]);
+    const ended = new AbortController();
+    this.watched.set(ended, holds);
+    this.timer ??= setInterval(() => this.look(), lookMs).unref();
+    const signal = AbortSignal.any([left.signal, ended.signal, this.going.signal]);
     reply.raw.once('close', () => {
       left.abort();
+      this.watched.delete(ended);
       const others = (this.open.get(username) ?? 1) - 1;
       if (others > 0) this.open.set(username, others);
       else this.open.delete(username);
     });
     // Fastify sends a stream with back-pressure and destroys it when the client leaves.
-    const body = Readable.from(withKeepAlive(frames(signal)), { objectMode: false });
+    const body = Readable.from(untilVoid(withKeepAlive(frames(signal)), ended.signal), { objectMode: false });
     void reply.headers({ ...headers, 'x-accel-buffering': 'no' }).send(body);
   }
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { JobType } from '@sortie/common/gen/sortie/job/v1/job';
 import { call } from '@sortie/common/grpc';
+import { saveUser } from '@sortie/common/users';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { streamsPerUser } from './event-stream.js';
@@ -103,10 +104,21 @@ it('an outage makes an EventSource come again; what is final is told as such', a
 });
 
 it('a stream ends with its token', async ({ site }) => {
-  const token = site.tokens.issue({ username: 'ana', role: 'publisher' }, Date.now() + 1_000, { kind: 'none' });
+  const { token } = site.sessions.issue({ username: 'ana', lifeMs: 1_000, binding: { kind: 'none' } }, Date.now());
   const text = await (await open(site, await newJob(site), token)).text();
   assert.equal(numbers(text), [1]);
-  assert.not.match(text, 'event: end');
+  assert.match(text, /event: end\ndata: \{"error":\{"code":498,"message":"Invalid token\.","details":\[\]\}\}\n\n$/);
+});
+
+it('a stream ends when its user gets another password, and others go on', async ({ site }) => {
+  const jobId = await newJob(site);
+  const vera = readerOf(await open(site, jobId, site.token('root')));
+  const text = (await open(site, jobId)).text();
+  await saveUser(site.usersFile, { username: 'ana', role: 'publisher' }, 'another good password');
+  assert.match(await text, '"code":498');
+  const { jobs } = site;
+  await call(jobs.cancelJob.bind(jobs), { jobId, user: 'ana' });
+  assert.match(await readUntil(vera, '', (all) => all.includes('event: end')), 'event: end\ndata: {}');
 });
 
 it('a user has a limited number of streams, and gets one again when another is closed', async ({ site }) => {

@@ -5,12 +5,18 @@ import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
 import { askHealth, connect, transferOptions } from '@sortie/common/grpc';
 import { openIdentity } from '@sortie/common/identity/identity';
 import { newLogger } from '@sortie/common/log';
-import { announce, goOnAfterErrors, required, stopOnSignal } from '@sortie/common/process';
+import { announce, goOnAfterErrors, stopOnSignal } from '@sortie/common/process';
 import { Users } from '@sortie/common/users';
-import { newVitals, serveVitals, splitAddress } from '@sortie/common/vitals';
+import { newVitals, serveVitals } from '@sortie/common/vitals';
 import { newApp } from './app.js';
 import { Tokens } from './arcgis/tokens.js';
 import { Jobs } from './jobs.js';
+import { Provider } from './oidc/provider.js';
+import { openKeys } from './sessions/keys.js';
+import { FileRevocations, OwnRevocations } from './sessions/revocations.js';
+import { Sessions } from './sessions/sessions.js';
+import { gatewaySettings } from './settings/settings.js';
+import { Passwords } from './sign-in/passwords.js';
 
 /** Answers that take longer than this after a signal are cut off. */
 const stopMs = 600_000;
@@ -18,35 +24,50 @@ const stopMs = 600_000;
 const { env } = process;
 const log = newLogger('gateway', env['SORTIE_LOG_LEVEL']);
 const stopsWith = stopOnSignal(log);
+const settings = gatewaySettings(env);
 const { registry, health } = newVitals();
 const vitalsServer = await serveVitals({ registry, health }, env['SORTIE_METRICS_LISTEN'] ?? '127.0.0.1:0', log);
-const identity = openIdentity(required(env, 'SORTIE_IDENTITY'));
-const jobClient = connect(JobServiceClient, required(env, 'SORTIE_JOB_ADDRESS'), identity);
-const ingestAddress = required(env, 'SORTIE_INGEST_ADDRESS');
-const ingest = connect(IngestServiceClient, ingestAddress, identity);
-const transfers = connect(IngestServiceClient, ingestAddress, identity, transferOptions);
+const identity = openIdentity(settings.identity);
+const jobClient = connect(JobServiceClient, settings.jobAddress, identity);
+const ingest = connect(IngestServiceClient, settings.ingestAddress, identity);
+const transfers = connect(IngestServiceClient, settings.ingestAddress, identity, transferOptions);
+const users = new Users(settings.usersFile);
+// Users may come later than the gateway; what is wrong with the file is in the log.
+await users.refresh().catch(() => undefined);
+users.watch(log);
+const ring = await openKeys(settings.tokenKeyFile, log);
+const revocations =
+  settings.revocationsFile === null ? new OwnRevocations() : await FileRevocations.open(settings.revocationsFile, log);
+const { oidc } = settings;
+const secretFile = oidc?.clientSecretFile ?? null;
+const secret = secretFile === null ? null : (await readFile(secretFile, 'utf8')).trim();
 const app = newApp(
   {
     jobs: new Jobs(jobClient),
     ingest,
     transfers,
     identity,
-    users: new Users(required(env, 'SORTIE_USERS_FILE')),
-    tokens: new Tokens(await readFile(required(env, 'SORTIE_TOKEN_KEY_FILE'))),
-    root: env['SORTIE_ROOT'] ?? '/arcgis',
-    publicUrl: env['SORTIE_PUBLIC_URL'] ?? null,
-    maxUploadBytes: Number(env['SORTIE_MAX_UPLOAD_BYTES'] ?? 10_000 * 1024 * 1024),
-    maxUnsignedUploadBytes: Number(env['SORTIE_MAX_UNSIGNED_UPLOAD_BYTES'] ?? 1024 ** 3),
+    passwords: new Passwords((username, password) => users.check(username, password)),
+    sessions: new Sessions({
+      tokens: new Tokens(ring.keys),
+      find: (username) => users.find(username),
+      revocations,
+      maxMs: settings.maxTokenMinutes * 60_000,
+    }),
+    provider: oidc && new Provider(oidc, secret),
+    root: settings.root,
+    publicUrl: settings.publicUrl,
+    maxUploadBytes: settings.maxUploadBytes,
+    maxUnsignedUploadBytes: settings.maxUnsignedUploadBytes,
     health,
     registry,
     log,
   },
-  env['SORTIE_TRUST_PROXY'] === 'true',
+  settings.trustProxy,
 );
-const { host, port } = splitAddress(env['SORTIE_GATEWAY_LISTEN'] ?? '127.0.0.1:8080');
-await app.listen({ host, port });
+await app.listen(settings.listen);
 const address = app.server.address();
-const bound = typeof address === 'object' && address !== null ? address.port : port;
+const bound = typeof address === 'object' && address !== null ? address.port : settings.listen.port;
 // Without them it still tells its clients what is the matter, which a closed door does not.
 await Promise.all([
   health.watch({ name: 'job', needed: false, ask: () => askHealth(jobClient) }),

@@ -1,13 +1,16 @@
 // One answer in the format that was asked for.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorDocument, RestError, toRestError } from './arcgis/errors.js';
-import type { Context } from './context.js';
+import { presentedBy, signedIn } from './auth.js';
+import { originOf, type Context } from './context.js';
+import { cookieWith } from './cookie.js';
 import { errorPage } from './pages/error.js';
 import type { Html } from './pages/html.js';
 import { contentSecurityPolicy, page, type Crumb } from './pages/page.js';
 import { properties } from './pages/properties.js';
-import { signInPage } from './pages/sign-in.js';
+import { goOnPage, signInPage } from './pages/sign-in.js';
 import { formatOf, parameter, parametersOf, type Format } from './parameters.js';
+import { ourAddress, siteOf } from './site.js';
 
 export interface Answer {
   title: string;
@@ -34,6 +37,9 @@ const jsonAddress = (request: FastifyRequest): string => {
   return `${path}?${parameters.toString()}`;
 };
 
+/** What is told to one caller is kept nowhere (RFC 9111 section 5.2.2.5). */
+const notStored = (reply: FastifyReply): FastifyReply => reply.header('cache-control', 'no-store');
+
 function sendPage(
   context: Context,
   request: FastifyRequest,
@@ -41,7 +47,7 @@ function sendPage(
   answer: Required<Answer>,
   json: boolean,
 ): void {
-  void reply
+  void notStored(reply)
     .header('content-type', 'text/html; charset=utf-8')
     .header('content-security-policy', contentSecurityPolicy)
     .send(
@@ -51,16 +57,51 @@ function sendPage(
         crumbs: answer.crumbs,
         json: json ? jsonAddress(request) : null,
         query: tokenQuery(request),
+        user: signedIn(request, context)?.username ?? null,
         body: answer.body(),
         scripts: answer.scripts,
       }),
     );
 }
 
+/** A page that is no resource. */
+export function sendPlainPage(
+  context: Context,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  title: string,
+  body: () => Html,
+): void {
+  sendPage(context, request, reply, { title, crumbs: [], document: null, body, scripts: [] }, false);
+}
+
 function sendJson(reply: FastifyReply, format: Format, document: unknown): void {
-  void reply
+  void notStored(reply)
     .header('content-type', 'application/json; charset=utf-8')
     .send(format === 'pjson' ? JSON.stringify(document, null, 2) : JSON.stringify(document));
+}
+
+/**
+ * A token in the address of a page becomes the cookie and leaves the address, which ends in histories, in the logs of proxies and
+ * in what people send each other. True when that is the answer. One that is bound to a referer stays: the browser would not show
+ * that referer again.
+ */
+function takeTokenOut(context: Context, request: FastifyRequest, reply: FastifyReply): boolean {
+  const token = parameter(parametersOf(request), 'token');
+  if (request.method !== 'GET' || token === '') return false;
+  const bearer = context.sessions.check(token, presentedBy(request), Date.now());
+  const origin = originOf(context, request);
+  const next = ourAddress(request.url, origin, context.root);
+  if (!bearer || bearer.binding.kind === 'referer' || next === null) return false;
+  if (siteOf(request.headers, origin) === 'other') {
+    const body = (): Html => goOnPage(context.root, next, { username: bearer.username, token });
+    sendPlainPage(context, request, reply, 'Sign in', body);
+  } else {
+    void notStored(reply)
+      .header('set-cookie', cookieWith(context, token, bearer.expires, Date.now()))
+      .redirect(next, 303);
+  }
+  return true;
 }
 
 /** Answers a request. The format is looked at before the work is done. */
@@ -73,11 +114,13 @@ export async function respond(
   try {
     const format = formatOf(parametersOf(request));
     if (format === null) throw unknownFormat;
-    const answer = await work();
-    if (format !== 'html') sendJson(reply, format, answer.document);
-    else {
-      const body = answer.body ?? (() => properties(answer.document));
-      sendPage(context, request, reply, { scripts: [], ...answer, body }, true);
+    if (format !== 'html' || !takeTokenOut(context, request, reply)) {
+      const answer = await work();
+      if (format !== 'html') sendJson(reply, format, answer.document);
+      else {
+        const body = answer.body ?? (() => properties(answer.document));
+        sendPage(context, request, reply, { scripts: [], ...answer, body }, true);
+      }
     }
   } catch (thrown) {
     sendError(context, request, reply, thrown);
@@ -98,6 +141,7 @@ export function logFailure({ log }: Context, request: FastifyRequest, thrown: un
 export function sendError(context: Context, request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
   const error = toRestError(thrown);
   reply.errorCode = error.code;
+  if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
   if (error.code >= 500) logFailure(context, request, thrown);
   const format = formatOf(parametersOf(request)) ?? 'html';
   if (format !== 'html') {
@@ -106,7 +150,13 @@ export function sendError(context: Context, request: FastifyRequest, reply: Fast
   }
   const signIn = (error.code === 499 || error.code === 498) && request.method === 'GET';
   const body = signIn
-    ? (): Html => signInPage(context.root, request.url, error.code === 499 ? 'This page needs a token.' : error.message)
+    ? (): Html =>
+        signInPage(
+          context.root,
+          ourAddress(request.url, originOf(context, request), context.root) ?? '',
+          error.code === 499 ? 'This page needs a token.' : error.message,
+          context.provider?.name ?? null,
+        )
     : (): Html => errorPage(error);
-  sendPage(context, request, reply, { title: 'Error', crumbs: [], document: null, body, scripts: [] }, false);
+  sendPlainPage(context, request, reply, 'Error', body);
 }

@@ -10,7 +10,7 @@ import { SortieError } from '@sortie/common/errors';
 import type { File, UploadFileRequest, UploadFileResponse } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { chunkBytes } from '@sortie/common/grpc';
 import { writeStream, type WriteStream } from '@sortie/common/grpc-stream';
-import { RestError, tokenRequired } from './arcgis/errors.js';
+import { invalidToken, RestError, tokenRequired } from './arcgis/errors.js';
 import { publisherOf, tokenOf } from './auth.js';
 import type { Context } from './context.js';
 import { isMultipart, readForm, type FormFile } from './form.js';
@@ -35,9 +35,9 @@ export class Uploads {
 
   /** Fills `fields` as they come. Throws as soon as it is clear that the upload will not do; nothing is stored then. */
   async receive(request: FastifyRequest, fields: Map<string, string>): Promise<File> {
-    const { tokens } = this.context;
-    const token = tokenOf(request);
-    let owner = token === '' ? null : publisherOf(request, tokens, token).username;
+    const { context } = this;
+    const token = tokenOf(request, context);
+    let owner = token === '' ? null : publisherOf(request, context, token);
     if (!isMultipart(request.headers['content-type'])) {
       throw new RestError(400, "Upload takes a multipart form with the field 'file'.");
     }
@@ -60,7 +60,7 @@ export class Uploads {
           onField: (name, value) => {
             fields.set(name, value);
             if (name !== 'token' || owner !== null) return;
-            owner = publisherOf(request, tokens, value).username;
+            owner = publisherOf(request, context, value);
             signed();
           },
           onFile: async (file) => {
@@ -71,16 +71,20 @@ export class Uploads {
               clearTimeout(timer);
               timer = setTimeout(() => late.abort(tooLate()), unsignedMs);
             }
-            const { transfers } = this.context;
+            const { transfers } = context;
             sending = writeStream((callback) => transfers.uploadFile(callback), { stallMs, answerMs });
-            sizeBytes = await this.send(sending, file, () => owner);
+            sizeBytes = await this.send(sending, file, () => owner?.username ?? null);
           },
         },
       );
       if (owner === null) throw tokenRequired();
       if (!sending) throw new RestError(400, "The field 'file' is missing.");
-      const userStatement = this.context.identity.statementFor({ username: owner, administrator: false });
-      return await finish(sending, { sizeBytes, owner, description: fields.get('description') ?? '', userStatement });
+      // An upload may take hours.
+      if (!context.sessions.holds(owner, Date.now())) throw invalidToken();
+      const { username } = owner;
+      const userStatement = context.identity.statementFor({ username, administrator: false });
+      const description = fields.get('description') ?? '';
+      return await finish(sending, { sizeBytes, owner: username, description, userStatement });
     } catch (error) {
       (sending as Sending | null)?.cancel();
       throw error;

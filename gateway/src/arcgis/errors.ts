@@ -11,6 +11,8 @@ export class RestError extends Error {
     readonly code: number,
     message: string,
     readonly details: string[] = [],
+    /** For the header Retry-After (RFC 9110 section 10.2.3); undefined when waiting does not help. */
+    readonly retryAfterSeconds?: number,
   ) {
     super(message);
   }

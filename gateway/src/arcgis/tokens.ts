@@ -1,20 +1,35 @@
-// Tokens: signed, expiring, bound to a referer or an address when asked. Nothing is stored; any gateway with the same
-// key takes them.
+// Tokens: signed, expiring, bound to a referer or an address when asked. Nothing is stored; any gateway with the same keys takes
+// them. What a token says of its user is looked up at each use, see sessions/sessions.ts.
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { roles, type Role, type User } from '@sortie/common/users';
+import { roles, type Role } from '@sortie/common/users';
 
 export const defaultMinutes = 60;
-export const maxMinutes = 525_600;
 
 /** What a token is tied to. */
 export type Binding = { kind: 'none' } | { kind: 'referer'; value: string } | { kind: 'ip'; value: string };
 
+/** What a token says; short names, because it travels in addresses. */
 interface Payload {
+  /** Username. */
   u: string;
-  r: Role;
-  /** Epoch milliseconds. */
+  /** Generation of the user's record; that of users of a provider is empty, and their role is here. */
+  g: string;
+  r?: Role;
+  /** Issued and expiring, epoch milliseconds. */
+  i: number;
   x: number;
   b: Binding;
+}
+
+export interface Claims {
+  username: string;
+  generation: string;
+  /** Of a user who is in no file of ours, as the provider told it. */
+  role: Role | null;
+  /** Epoch milliseconds. */
+  issued: number;
+  expires: number;
+  binding: Binding;
 }
 
 /** What a request shows beside its token. */
@@ -23,45 +38,55 @@ export interface Presented {
   ip: string;
 }
 
-/** Whom a token stands for, and until when. */
-export interface Bearer extends User {
-  /** Epoch milliseconds. */
-  expires: number;
+const maxLength = 4096;
+const shortestKey = 32;
+
+/** Keys as they are now; the first one signs, all of them verify. */
+export type Keys = () => readonly Buffer[];
+
+export function checkKeys(keys: readonly Buffer[]): readonly Buffer[] {
+  if (keys.length === 0) throw new Error('There is no token key; write 32 or more random bytes.');
+  if (keys.some(({ length }) => length < shortestKey)) {
+    throw new Error(`A token key must have at least ${shortestKey} bytes.`);
+  }
+  return keys;
 }
 
-const maxLength = 4096;
+const signatureOf = (text: string, key: Buffer): string => createHmac('sha256', key).update(text).digest('base64url');
+
+/** Compares the text of signatures: of base64url, several texts stand for the same bytes (RFC 4648 section 3.5). */
+function isSigned(text: string, signature: string, keys: readonly Buffer[]): boolean {
+  const given = Buffer.from(signature);
+  return keys.some((key) => {
+    const expected = Buffer.from(signatureOf(text, key));
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  });
+}
 
 export class Tokens {
-  constructor(private readonly key: Buffer) {
-    if (key.length < 32) throw new Error('The token key must have at least 32 bytes.');
+  constructor(private readonly keys: Keys) {
+    checkKeys(keys());
   }
 
-  private sign(text: string): Buffer {
-    return createHmac('sha256', this.key).update(text).digest();
-  }
-
-  issue(user: User, expires: number, binding: Binding): string {
-    const payload: Payload = { u: user.username, r: user.role, x: expires, b: binding };
+  issue({ username, generation, role, issued, expires, binding }: Claims): string {
+    const whose = role === null ? {} : { r: role };
+    const payload: Payload = { u: username, g: generation, ...whose, i: issued, x: expires, b: binding };
     const text = Buffer.from(JSON.stringify(payload)).toString('base64url');
-    return `${text}.${this.sign(text).toString('base64url')}`;
+    const [newest = Buffer.alloc(0)] = checkKeys(this.keys());
+    return `${text}.${signatureOf(text, newest)}`;
   }
 
   /** Null when forged, expired, or shown by somebody whom it was not given to. */
-  check(token: string, presented: Presented, now: number): Bearer | null {
+  check(token: string, presented: Presented, now: number): Claims | null {
     const [text = '', signature = '', rest] = token.length <= maxLength ? token.split('.') : [];
-    const given = Buffer.from(signature, 'base64url');
-    const expected = this.sign(text);
-    if (rest !== undefined || given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
-    const {
-      u: username,
-      r: role,
-      x: expires,
-      b: binding,
-    } = JSON.parse(Buffer.from(text, 'base64url').toString()) as Payload;
-    if (expires <= now || !roles.includes(role)) return null;
-    if (binding.kind === 'ip' && !sameAddress(binding.value, presented.ip)) return null;
-    if (binding.kind === 'referer' && !sameReferer(binding.value, presented.referer)) return null;
-    return { username, role, expires };
+    if (rest !== undefined || !isSigned(text, signature, this.keys())) return null;
+    const { u, g, r, i, x, b } = JSON.parse(Buffer.from(text, 'base64url').toString()) as Partial<Payload>;
+    // Tokens of earlier versions do not say when they were issued: whoever has one signs in again.
+    if (u === undefined || g === undefined || i === undefined || x === undefined || b === undefined) return null;
+    if (x <= now || (r !== undefined && !roles.includes(r))) return null;
+    if (b.kind === 'ip' && !sameAddress(b.value, presented.ip)) return null;
+    if (b.kind === 'referer' && !sameReferer(b.value, presented.referer)) return null;
+    return { username: u, generation: g, role: r ?? null, issued: i, expires: x, binding: b };
   }
 }
 

@@ -15,6 +15,8 @@ export interface Page {
   json: string | null;
   /** Appended to links so that a token given in the address is kept: "?token=…" or "". */
   query: string;
+  /** Who is signed in with this browser; null for nobody. */
+  user: string | null;
   body: Html;
   /** Names of files in static/. */
   scripts: readonly string[];
@@ -34,7 +36,7 @@ export const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-export const page = ({ title, root, crumbs, json, query, body, scripts }: Page): string =>
+export const page = ({ title, root, crumbs, json, query, user, body, scripts }: Page): string =>
   html`<!doctype html>
     <html lang="en">
       <head>
@@ -51,6 +53,13 @@ export const page = ({ title, root, crumbs, json, query, body, scripts }: Page):
           <nav aria-label="Path">
             ${crumbs.map(({ text, path }) => html`<a href="${root}${path}${query}">${text}</a>`)}
           </nav>
+          ${
+            user === null
+              ? ''
+              : html`<form method="post" action="${root}/rest/signOut" class="sign-out">
+                  <button title="Ends all tokens of ${user}, here and elsewhere">Sign out ${user}</button>
+                </form>`
+          }
           ${json === null ? '' : html`<a class="json" href="${json}">JSON</a>`}
         </header>
         <main>${body}</main>

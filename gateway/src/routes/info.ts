@@ -21,7 +21,7 @@ const both = ['GET', 'POST'] as const;
 const needed = ['job', 'ingest'] as const;
 
 export function infoRoutes(app: FastifyInstance, context: Context): void {
-  const { root, tokens } = context;
+  const { root } = context;
 
   const info = (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
     respond(context, request, reply, () => {
@@ -70,7 +70,7 @@ export function infoRoutes(app: FastifyInstance, context: Context): void {
     url: `${root}/rest/self`,
     handler: (request, reply) =>
       respond(context, request, reply, async () => {
-        const { username, role } = userOf(request, tokens);
+        const { username, role } = userOf(request, context);
         return {
           title: 'Self',
           crumbs: [{ text: 'Home', path: '/rest' }],

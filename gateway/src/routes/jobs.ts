@@ -21,7 +21,7 @@ const both: ('GET' | 'POST')[] = ['GET', 'POST'];
 const listSize = 100;
 
 export function jobRoutes(app: FastifyInstance, context: Context): void {
-  const { root, jobs, tokens } = context;
+  const { root, jobs } = context;
   const crumbs = [
     { text: 'Home', path: '/rest' },
     { text: 'jobs', path: '/rest/jobs' },
@@ -40,7 +40,7 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
     respond(context, request, reply, async () => {
       const parameters = parametersOf(request);
       const page = formatOf(parameters) === 'html';
-      const job = await visible(request.params.jobId, userOf(request, tokens));
+      const job = await visible(request.params.jobId, userOf(request, context));
       const document = jobDocument(job, page || flag(parameters, 'details'));
       const layer = job.results
         ? `${root}/rest/services/${job.results.serviceName}/VideoServer/${job.results.layerId}${tokenQuery(request)}`
@@ -62,7 +62,7 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
     url: `${root}/rest/jobs`,
     handler: (request, reply) =>
       respond(context, request, reply, async () => {
-        const user = userOf(request, tokens);
+        const user = userOf(request, context);
         const page = await jobs.list({
           pageSize: listSize,
           pageToken: parameter(parametersOf(request), 'pageToken'),
@@ -114,7 +114,7 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
 
   app.post<JobPath>(`${root}/rest/jobs/job/:jobId/cancel`, (request, reply) =>
     respond(context, request, reply, async () => {
-      const user = userOf(request, tokens);
+      const user = userOf(request, context);
       const { jobId } = await visible(request.params.jobId, user);
       await jobs.cancel({ jobId, user: user.username }, speaking(context, user));
       return { title: 'Cancel', crumbs, document: { success: true } };
@@ -130,10 +130,14 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
   app.get<JobPath>(`${root}/rest/jobs/job/:jobId/events`, async (request, reply) => {
     const { jobId } = request.params;
     try {
-      const { username, role, expires } = userOf(request, tokens);
-      await visible(jobId, { username, role });
+      const user = userOf(request, context);
+      await visible(jobId, user);
       const after = afterEvent(request);
-      streams.send(reply, { username, expires, frames: (signal) => jobFrames(context, request, after, signal) });
+      streams.send(reply, {
+        username: user.username,
+        holds: () => context.sessions.holds(user, Date.now()),
+        frames: (signal) => jobFrames(context, request, after, signal),
+      });
     } catch (thrown) {
       const { code } = toRestError(thrown);
       if (code < 500) sendError(context, request, reply, thrown);

@@ -34,12 +34,14 @@ function layerIdOf(text: string): number {
 /** Renditions are cached for long: nothing of a layer changes. Playlists carry tokens and are not shared. */
 const immutable = 'private, max-age=31536000, immutable';
 const perCaller = 'private, no-cache';
+/** What a caller shows: a browser in which somebody else signs in asks again. */
+const vary = 'authorization, x-esri-authorization, cookie';
 
 /** HTTP statuses of failed file requests, by ArcGIS's code. */
 const fileStatus: Record<number, number> = { 400: 400, 404: 404, 498: 403, 499: 403 };
 
 export function layerRoutes(app: FastifyInstance, context: Context): void {
-  const { root, ingest, tokens } = context;
+  const { root, ingest } = context;
 
   async function layerOf(request: FastifyRequest<LayerPath>): Promise<Layer> {
     const layerId = layerIdOf(request.params.layer);
@@ -53,7 +55,7 @@ export function layerRoutes(app: FastifyInstance, context: Context): void {
     url: `${root}/rest/services/:service/VideoServer/:layer`,
     handler: (request, reply) =>
       respond(context, request, reply, async () => {
-        userOf(request, tokens);
+        userOf(request, context);
         const layer = await layerOf(request);
         const servicePath = `/rest/services/${layer.serviceName}/VideoServer`;
         const path = `${servicePath}/${layer.layerId}`;
@@ -78,7 +80,7 @@ export function layerRoutes(app: FastifyInstance, context: Context): void {
     url: `${root}/rest/services/:service/VideoServer/:layer/*`,
     handler: async (request, reply) => {
       try {
-        userOf(request, tokens);
+        userOf(request, context);
         return await sendFile(context, request, reply);
       } catch (thrown) {
         // Players look at the status, not into documents.
@@ -104,8 +106,8 @@ async function sendFile(
     const { info, data } = await readLayerFile(context.transfers, { ...file, offset: 0, length: undefined });
     const chunks: Buffer[] = [];
     for await (const chunk of data as AsyncIterable<Buffer>) chunks.push(chunk);
-    const text = withToken(Buffer.concat(chunks).toString(), tokenOf(request));
-    return reply.header('content-type', info.contentType).header('cache-control', perCaller).send(text);
+    const text = withToken(Buffer.concat(chunks).toString(), tokenOf(request, context));
+    return reply.header('content-type', info.contentType).headers({ 'cache-control': perCaller, vary }).send(text);
   }
 
   const { headers } = request;
@@ -113,7 +115,13 @@ async function sendFile(
   const describe = ({ sha256, contentType }: LayerFileInfo): string => {
     const etag = `"${sha256.slice(0, 32)}"`;
     const cacheControl = playlist ? perCaller : immutable;
-    void reply.headers({ etag, 'cache-control': cacheControl, 'accept-ranges': 'bytes', 'content-type': contentType });
+    void reply.headers({
+      etag,
+      'cache-control': cacheControl,
+      vary,
+      'accept-ranges': 'bytes',
+      'content-type': contentType,
+    });
     return etag;
   };
   let ranged = range;

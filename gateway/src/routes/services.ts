@@ -66,7 +66,7 @@ export function layerRequestOf(parameters: Parameters): LayerRequest {
 }
 
 export function serviceRoutes(app: FastifyInstance, context: Context): void {
-  const { root, ingest, tokens } = context;
+  const { root, ingest } = context;
   const crumbs = [
     { text: 'Home', path: '/rest' },
     { text: 'services', path: '/rest/services' },
@@ -77,7 +77,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
     url: `${root}/rest/services`,
     handler: (request, reply) =>
       respond(context, request, reply, async () => {
-        userOf(request, tokens);
+        userOf(request, context);
         const parameters = parametersOf(request);
         const start = Math.max(1, Math.trunc(Number(parameter(parameters, 'start') || 1)) || 1);
         const num = Math.min(
@@ -113,7 +113,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
 
   app.post(`${root}/rest/services/isServiceNameAvailable`, (request, reply) =>
     respond(context, request, reply, async () => {
-      userOf(request, tokens);
+      userOf(request, context);
       const serviceName = requiredParameter(parametersOf(request), 'serviceName');
       let available = false;
       try {
@@ -128,7 +128,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
 
   app.post(`${root}/admin/services/create`, { config: { form: 'large' } }, (request, reply) =>
     respond(context, request, reply, async () => {
-      const user = publisherOf(request, tokens);
+      const user = publisherOf(request, context);
       const service = jsonParameter(parametersOf(request), 'service');
       const serviceName = typeof service['serviceName'] === 'string' ? service['serviceName'] : '';
       const description = typeof service['description'] === 'string' ? service['description'] : '';
@@ -140,7 +140,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
 
   const addLayer = (request: FastifyRequest<ServicePath>, reply: FastifyReply): Promise<FastifyReply> =>
     respond(context, request, reply, async () => {
-      const user = publisherOf(request, tokens);
+      const user = publisherOf(request, context);
       const { name, requestId, ...layer } = layerRequestOf(parametersOf(request));
       const serviceName = request.params.service;
       const asked = {
@@ -165,7 +165,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
     url: `${root}/rest/services/:service/VideoServer`,
     handler: (request, reply) =>
       respond(context, request, reply, async () => {
-        userOf(request, tokens);
+        userOf(request, context);
         const service = await wholeService(context, request.params.service);
         const path = `/rest/services/${service.serviceName}/VideoServer`;
         const url = `${baseUrl(context, request)}${path}`;

@@ -1,20 +1,19 @@
-// Generate Token, under the admin and the REST root, and signing in to the pages.
+// Generate Token, under the admin and the REST root.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { User } from '@sortie/common/users';
 import { RestError } from '../arcgis/errors.js';
-import { defaultMinutes, maxMinutes, type Binding } from '../arcgis/tokens.js';
-import { cookieName } from '../auth.js';
+import { defaultMinutes, type Binding } from '../arcgis/tokens.js';
 import type { Context } from '../context.js';
 import { html } from '../pages/html.js';
 import { parameter, parametersOf, requiredParameter, type Parameters } from '../parameters.js';
-import { respond, sendError } from '../respond.js';
+import { respond } from '../respond.js';
+import { passwordOf } from './sign-in.js';
 
 function minutesOf(parameters: Parameters): number {
   const text = parameter(parameters, 'expiration');
   if (text === '') return defaultMinutes;
   const minutes = Number(text);
   if (!Number.isFinite(minutes) || minutes <= 0) throw new RestError(400, "'expiration' must be a number of minutes.");
-  return Math.min(minutes, maxMinutes);
+  return minutes;
 }
 
 /** client=referer|ip|requestip with its companion. */
@@ -35,26 +34,8 @@ function bindingOf(parameters: Parameters, request: FastifyRequest): Binding {
   }
 }
 
-/** Failed tries of one address within a minute: more than these are refused unseen. */
-const triesAMinute = 20;
-
 export function tokenRoutes(app: FastifyInstance, context: Context): void {
-  const { root, users, tokens, log } = context;
-  const failures = new Map<string, { count: number; until: number }>();
-
-  async function signIn(parameters: Parameters, request: FastifyRequest): Promise<User> {
-    const now = Date.now();
-    for (const [address, { until }] of failures) if (until < now) failures.delete(address);
-    const tries = failures.get(request.ip) ?? { count: 0, until: now + 60_000 };
-    if (tries.count >= triesAMinute) throw new RestError(429, 'Too many wrong passwords; wait a minute.');
-    const name = parameters.has('username') ? 'username' : 'user';
-    const username = requiredParameter(parameters, name);
-    const user = await users.check(username, requiredParameter(parameters, 'password'));
-    if (user) return user;
-    failures.set(request.ip, { ...tries, count: tries.count + 1 });
-    log.warn({ ip: request.ip }, 'wrong user name or password');
-    throw new RestError(400, 'Unable to generate token.', ['Invalid username or password.']);
-  }
+  const { root, sessions } = context;
 
   const generate = (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
     respond(context, request, reply, async () => {
@@ -66,47 +47,26 @@ export function tokenRoutes(app: FastifyInstance, context: Context): void {
       const asked = parameters.has('username') || parameters.has('user');
       if (request.method === 'GET' && !asked) {
         const document = { parameters: ['username', 'password', 'client', 'referer', 'ip', 'expiration', 'f'] };
-        return { title: 'Generate Token', crumbs, document, body: () => generateForm(root) };
+        return { title: 'Generate Token', crumbs, document, body: () => generateForm(context) };
       }
       // A password in an address ends in logs and histories.
       if (request.method === 'GET') throw new RestError(405, 'Generate Token takes POST only.');
-      const expires = Math.round(Date.now() + minutesOf(parameters) * 60_000);
+      const lifeMs = minutesOf(parameters) * 60_000;
       const binding = bindingOf(parameters, request);
-      const user = await signIn(parameters, request);
-      void reply.header('cache-control', 'no-store');
+      const { username, role } = await passwordOf(context, request);
+      const { token, expires } = sessions.issue({ username, lifeMs, binding }, Date.now());
       return {
         title: 'Generate Token',
         crumbs,
-        document: { expires, loginAsPSA: user.role === 'administrator', token: tokens.issue(user, expires, binding) },
+        document: { expires, loginAsPSA: role === 'administrator', token },
       };
     });
   for (const path of ['/admin/generateToken', '/rest/generateToken']) {
     app.route({ method: ['GET', 'POST'], url: `${root}${path}`, handler: generate });
   }
-
-  app.post(`${root}/rest/signIn`, async (request, reply) => {
-    try {
-      const parameters = parametersOf(request);
-      const user = await signIn(parameters, request);
-      const token = tokens.issue(user, Date.now() + defaultMinutes * 60_000, { kind: 'none' });
-      const secure = request.protocol === 'https' ? '; Secure' : '';
-      // Only to pages of our own: an address of somebody else's would be an open redirect.
-      const next = parameter(parameters, 'next');
-      const target = next.startsWith(`${root}/`) && !/[\\\r\n]/.test(next) ? next : `${root}/rest`;
-      return await reply
-        .header(
-          'set-cookie',
-          `${cookieName}=${token}; Path=${root}; HttpOnly; SameSite=Strict; Max-Age=${defaultMinutes * 60}${secure}`,
-        )
-        .redirect(target, 303);
-    } catch (thrown) {
-      sendError(context, request, reply, thrown);
-      return reply;
-    }
-  });
 }
 
-const generateForm = (root: string): ReturnType<typeof html> =>
+const generateForm = ({ root, sessions }: Context): ReturnType<typeof html> =>
   html` <h1>Generate Token</h1>
     <form method="post" action="${root}/rest/generateToken" class="sign-in">
       <label>User name <input name="username" autocomplete="username" required /></label>
@@ -121,7 +81,12 @@ const generateForm = (root: string): ReturnType<typeof html> =>
       <label>Referer <input name="referer" /></label>
       <label
         >Expiration, minutes
-        <input name="expiration" type="number" value="${defaultMinutes}" min="1" max="${maxMinutes}"
+        <input
+          name="expiration"
+          type="number"
+          value="${Math.min(defaultMinutes, sessions.maxMinutes)}"
+          min="1"
+          max="${sessions.maxMinutes}"
       /></label>
       <label
         >Format

@@ -19,7 +19,7 @@ export function uploadRoutes(app: FastifyInstance, context: Context): void {
     url: `${root}/rest/uploads`,
     handler: (request, reply) =>
       respond(context, request, reply, () => {
-        publisherOf(request, context.tokens);
+        publisherOf(request, context);
         const query = tokenQuery(request);
         return {
           title: 'Uploads',

@@ -18,6 +18,9 @@ import { startJobService, type JobService } from '@sortie/job/service';
 import { newApp } from '../app.js';
 import { Tokens } from '../arcgis/tokens.js';
 import { Jobs } from '../jobs.js';
+import { OwnRevocations } from '../sessions/revocations.js';
+import { Sessions } from '../sessions/sessions.js';
+import { Passwords } from '../sign-in/passwords.js';
 
 export interface Site {
   url: string;
@@ -26,8 +29,9 @@ export interface Site {
   jobs: JobServiceClient;
   ingest: IngestServiceClient;
   storage: Storage;
-  tokens: Tokens;
-  /** What a user of this role is called; the password is `password`. */
+  sessions: Sessions;
+  usersFile: string;
+  /** Of one of the users of `roles`; the password is `password`. */
   token(username: string): string;
   stopJobService(): Promise<void>;
   /** At the port that it had. */
@@ -70,12 +74,21 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
   const asWorkers = clientOfAll(JobServiceClient, `127.0.0.1:${jobPort}`, clientOptions);
   const asOperator = connect(IngestServiceClient, `127.0.0.1:${api.port}`, identity('operator'));
   const usersFile = join(directory, 'users.json');
-  await saveUser(usersFile, { username: 'ana', role: 'publisher' }, password);
-  const tokens = new Tokens(randomBytes(32));
+  for (const [username, role] of Object.entries(roles)) await saveUser(usersFile, { username, role }, password);
+  const key = [randomBytes(32)];
   const jobs = connect(JobServiceClient, `127.0.0.1:${jobPort}`, identity('gateway'));
   const ingest = connect(IngestServiceClient, `127.0.0.1:${api.port}`, identity('gateway'));
   const transfers = connect(IngestServiceClient, `127.0.0.1:${api.port}`, identity('gateway'), transferOptions);
   const users = new Users(usersFile);
+  await users.refresh();
+  users.watch(log);
+  const revocations = new OwnRevocations();
+  const sessions = new Sessions({
+    tokens: new Tokens(() => key),
+    find: (username) => users.find(username),
+    revocations,
+    maxMs: 24 * 3_600_000,
+  });
   const { health, registry } = newVitals();
   await Promise.all([
     health.watch({ name: 'job', needed: false, ask: () => askHealth(jobs) }),
@@ -87,8 +100,9 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
       ingest,
       transfers,
       identity: identity('gateway'),
-      users,
-      tokens,
+      passwords: new Passwords((username, password) => users.check(username, password)),
+      sessions,
+      provider: null,
       root: '/arcgis',
       publicUrl: null,
       maxUploadBytes,
@@ -106,17 +120,16 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
     jobs: asWorkers,
     ingest: asOperator,
     storage: await openStorage(join(directory, 'storage')),
-    tokens,
-    token: (username) => {
-      const role = roles[username as keyof typeof roles];
-      return tokens.issue({ username, role }, Date.now() + 600_000, { kind: 'none' });
-    },
+    sessions,
+    usersFile,
+    token: (username) => sessions.issue({ username, lifeMs: 600_000, binding: { kind: 'none' } }, Date.now()).token,
     stopJobService: () => job.stop(),
     startJobService: async () => {
       job = await startJobs(jobPort);
     },
     stop: async () => {
       health.stop();
+      users.stop();
       await app.close();
       jobs.close();
       asWorkers.close();

@@ -20,6 +20,8 @@ export interface DataDirectory {
   /** How the programs know each other. */
   identity: string;
   users: string;
+  /** Who signed out. */
+  revocations: string;
   /** Password of the administrator that was made at first start; readable by its owner only. */
   adminPassword: string;
   /** Locked by the Sortie that runs here, with its address in it. */
@@ -41,6 +43,7 @@ export function dataDirectory(path: string): DataDirectory {
     tokenKey: at('token.key'),
     identity: at('identity'),
     users: at('users.json'),
+    revocations: at('revocations'),
     adminPassword: at('admin-password'),
     lock: at('lock'),
   };

@@ -80,6 +80,7 @@ export async function startLocal(data: DataDirectory, settings: LocalSettings): 
       // Whoever stops it here does not want to wait: what runs is handed back and goes on at the next start.
       SORTIE_DRAIN_SECONDS: settings.environment['SORTIE_DRAIN_SECONDS'] ?? '0',
       SORTIE_USERS_FILE: data.users,
+      SORTIE_REVOCATIONS_FILE: data.revocations,
       SORTIE_TOKEN_KEY_FILE: data.tokenKey,
       SORTIE_JOB_LISTEN: `127.0.0.1:${jobPort}`,
       SORTIE_JOB_ADDRESS: `127.0.0.1:${jobPort}`,

@@ -1,6 +1,8 @@
 // Users in a file, with scrypt hashes. The file is read anew when it changes.
-import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
-import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import type { Logger } from './log.js';
+import { WatchedFile } from './watched-file.js';
 
 export const roles = ['viewer', 'publisher', 'administrator'] as const;
 export type Role = (typeof roles)[number];
@@ -54,27 +56,59 @@ export async function saveUser(path: string, user: User, password: string): Prom
   await rename(`${path}.new`, path);
 }
 
+/** A user as its record stands now. */
+export interface Account extends User {
+  /** Changes whenever the record does: what was given out under another one holds no more. */
+  generation: string;
+}
+
+/** Salt, hash and role: a new password brings a new salt, even where it is the old one, or that of a user who was removed. */
+const generationOf = ({ salt, hash, role }: UserRecord): string =>
+  createHash('sha256')
+    .update(JSON.stringify([salt, hash, role]))
+    .digest('base64url')
+    .slice(0, 16);
+
 export class Users {
-  private records: UserRecord[] = [];
-  private readTime = -1;
-  /** One hash at a time: guessing must not take the machine's memory. */
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly file: WatchedFile<ReadonlyMap<string, UserRecord>>;
 
-  constructor(private readonly path: string) {}
+  constructor(path: string) {
+    const byName = async (from: string): Promise<ReadonlyMap<string, UserRecord>> =>
+      new Map((await readRecords(from)).map((record) => [record.username, record]));
+    this.file = new WatchedFile(path, byName, new Map<string, UserRecord>());
+  }
 
-  /** Null when the name or the password is wrong; takes equally long for both. */
+  /** Sees changes within a second from now on. */
+  watch(log: Logger): void {
+    this.file.watch(log);
+  }
+
+  stop(): void {
+    this.file.stop();
+  }
+
+  /** Reads the file now, if it has changed. */
+  refresh(): Promise<void> {
+    return this.file.refresh();
+  }
+
+  /** Null when there is none of this name. */
+  find(username: string): Account | null {
+    const record = this.file.value.get(username);
+    return record ? { username, role: record.role, generation: generationOf(record) } : null;
+  }
+
+  /**
+   * Null when the name or the password is wrong; takes equally long for both, and memory: how many run at once is up to the
+   * caller.
+   */
   async check(username: string, password: string): Promise<User | null> {
-    const { mtimeMs } = await stat(this.path);
-    if (mtimeMs !== this.readTime) {
-      this.records = await readRecords(this.path);
-      this.readTime = mtimeMs;
-    }
-    const record = this.records.find((candidate) => candidate.username === username);
+    await this.file.refresh();
+    const record = this.file.value.get(username);
     const salt = record ? Buffer.from(record.salt, 'base64') : Buffer.alloc(16);
-    const derived = this.turn.then(() => derive(password, salt));
-    this.turn = derived.catch(() => undefined);
     const expected = record ? Buffer.from(record.hash, 'base64') : Buffer.alloc(hashBytes);
-    const same = expected.length === hashBytes && timingSafeEqual(await derived, expected);
+    const derived = await derive(password, salt);
+    const same = expected.length === hashBytes && timingSafeEqual(derived, expected);
     return same && record ? { username: record.username, role: record.role } : null;
   }
 }

@@ -129,6 +129,7 @@ export async function startFleet(
     SORTIE_NATS_URL: nats.url,
     SORTIE_STORAGE: storage,
     SORTIE_USERS_FILE: data.users,
+    SORTIE_REVOCATIONS_FILE: data.revocations,
     SORTIE_TOKEN_KEY_FILE: data.tokenKey,
     SORTIE_JOB_ADDRESS: all(jobPorts),
     SORTIE_INGEST_ADDRESS: all(ingestPorts),

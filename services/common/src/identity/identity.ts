@@ -24,7 +24,7 @@ import { SortieError } from '../errors.js';
 import { callerOfCertificate, readCaller, type Caller } from './caller.js';
 import { speakerOf, type Speaker } from './speaker.js';
 import { readPublicKeys, readStatement, writeStatement, type Statement } from './statement.js';
-import { watchedFile } from './watched-file.js';
+import { secretFile } from './secret-file.js';
 
 /** Of a call, what tells where it comes from. */
 export interface Incoming {
@@ -76,7 +76,7 @@ const one = (metadata: Metadata, key: string): string => {
 export function openIdentity(directory: string, refreshMs = lookMs): Identity {
   const at = (name: string): string => join(directory, name);
   const optional = <T>(name: string, read: (content: Buffer) => T): (() => T) | null =>
-    existsSync(at(name)) ? watchedFile(at(name), read) : null;
+    existsSync(at(name)) ? secretFile(at(name), read) : null;
   const statement = optional('statement.key', (content) => content);
   const publicKeys = optional('statement.pub', (content) => readPublicKeys(content.toString()));
 

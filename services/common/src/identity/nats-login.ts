@@ -2,13 +2,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { usernamePasswordAuthenticator, type ConnectionOptions } from 'nats';
-import { watchedFile } from './watched-file.js';
+import { secretFile } from './secret-file.js';
 
 /** Nothing where there is no such file: the server then lets in whom it likes. */
 export function natsLogin(directory: string): ConnectionOptions {
   const path = join(directory, 'nats.key');
   if (!existsSync(path)) return {};
-  const login = watchedFile(path, (content) => content.toString().trim().split(':'));
+  const login = secretFile(path, (content) => content.toString().trim().split(':'));
   const [user = ''] = login();
   const authority = join(directory, 'ca.crt');
   return {
