@@ -6,7 +6,7 @@ import { confinePath } from '@sortie/native';
 import { memoryKills } from './cgroup.js';
 import { reasonOf, type Ending, type Reason } from './ending.js';
 import { LineSplitter } from './lines.js';
-import { wantsBestEffort } from './state.js';
+import { isBestEffort } from './state.js';
 
 /** Null: no limit of its own. */
 export interface Limits {
@@ -70,8 +70,7 @@ const confinement = ({ read, write, gpu, limits }: Program): string[] => {
     ...read.flatMap((path) => ['--read', path]),
     ...write.flatMap((path) => ['--write', path]),
     ...(gpu ? ['--gpu'] : []),
-    // The child's own environment is another: this is the operator's word to the worker.
-    ...(wantsBestEffort(process.env) ? ['--best-effort'] : []),
+    ...(isBestEffort() ? ['--best-effort'] : []),
     ...option('--memory', limits.addressSpace),
     ...option('--data', limits.data),
     ...option('--cpu', limits.cpuSeconds),

@@ -10,7 +10,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { workerMetrics } from '../worker/metrics.js';
 import { runConfined } from './run.js';
-import { confinement, isWhole, wantsBestEffort, type Confinement } from './state.js';
+import { confinement, isWhole, setBestEffort, wantsBestEffort, type Confinement } from './state.js';
 
 const it = suite<{ directory: string; shim: string }>('the state of the confinement');
 it.before(async (context) => {
@@ -31,6 +31,15 @@ async function withEnvironment<T>(more: Record<string, string>, act: () => Promi
     process.env = before;
   }
 }
+/** As under SORTIE_CONFINE=best-effort. */
+async function atBest<T>(act: () => Promise<T>): Promise<T> {
+  setBestEffort(true);
+  try {
+    return await act();
+  } finally {
+    setBestEffort(false);
+  }
+}
 const words = (act: Promise<unknown>): Promise<SortieError | null> =>
   act.then(
     () => null,
@@ -39,10 +48,10 @@ const words = (act: Promise<unknown>): Promise<SortieError | null> =>
 
 it('a kernel without Landlock: whoever asks hears why nothing is run, and of best effort what is left', async ({ shim }) => {
   const kernel = { LD_PRELOAD: shim, SORTIE_TEST_LANDLOCK: '0' };
-  const error = await withEnvironment(kernel, () => words(confinement(false)));
+  const error = await withEnvironment(kernel, () => words(confinement()));
   assert.is(error?.code, 'UNAVAILABLE');
   assert.match(error?.message ?? '', /cannot be confined here: this kernel has no Landlock .*SORTIE_CONFINE=best-effort/);
-  const left = await withEnvironment(kernel, () => confinement(true));
+  const left = await withEnvironment(kernel, () => atBest(confinement));
   assert.equal(
     [left.landlock, left.files, left.truncate, left.network, left.signals, left.seccomp, left.bestEffort, isWhole(left)],
     [0, false, 'seccomp', 'seccomp', 'seccomp', true, true, false],
@@ -66,7 +75,7 @@ it('the operator’s word reaches the launcher, whose command sees another envir
       { signal: new AbortController().signal, stallMs: () => null, timeoutMs: null, onOutput: () => 'more', onLine: () => undefined },
     ).then(({ exitCode }) => exitCode);
   assert.is(await run(), 125);
-  assert.is(await withEnvironment({ SORTIE_CONFINE: 'best-effort' }, run), 0);
+  assert.is(await atBest(run), 0);
 }); // prettier-ignore
 
 it('a word that is none is an error', () => {

@@ -33,6 +33,14 @@ export function wantsBestEffort({ SORTIE_CONFINE: word }: Readonly<Record<string
   throw new SortieError('INVALID_ARGUMENT', `SORTIE_CONFINE is "${word}"; it is "strict" (as when it is not set) or "best-effort".`); // prettier-ignore
 }
 
+let bestEffort = false;
+
+/** The operator's word, by wantsBestEffort: a program says it once, before it reads a stranger's file. */
+export function setBestEffort(value: boolean): void {
+  bestEffort = value;
+}
+export const isBestEffort = (): boolean => bestEffort;
+
 function read(text: string): Confinement {
   const fields = new Fields(JSON.parse(text), (field) => new Error(`sortie-confine --explain: ${field}`));
   const closed = (field: string): Closed => fields.oneOf(field, ['landlock', 'seccomp', 'none']);
@@ -50,7 +58,7 @@ function read(text: string): Confinement {
 }
 
 /** Throws UNAVAILABLE with what is missing where the launcher would refuse to run anything. */
-export async function confinement(bestEffort: boolean): Promise<Confinement> {
+export async function confinement(): Promise<Confinement> {
   const options = [...(bestEffort ? ['--best-effort'] : []), '--explain'];
   try {
     const { stdout } = await promisify(execFile)(confinePath, options, { timeout: explainMs });
