@@ -10,8 +10,8 @@ const anyone: readonly Kind[] = ['gateway', 'ingest-api', 'job', 'worker', 'clie
 const jobMethods: Readonly<Record<string, readonly Kind[]>> = {
   CreateJob: ['ingest-api', 'operator'],
   GetJob: readers,
-  // The sweeper asks which jobs are over.
-  BatchGetJobs: [...readers, 'ingest-api'],
+  // Who sweeps asks which jobs are over.
+  BatchGetJobs: [...readers, 'ingest-api', 'worker'],
   ListJobs: readers,
   WatchJob: readers,
   CancelJob: publishers,
@@ -23,7 +23,7 @@ const jobMethods: Readonly<Record<string, readonly Kind[]>> = {
   FinishAttempt: ['worker'],
   ReportWorker: ['worker'],
   ListWorkers: readers,
-  AcquireLock: ['ingest-api', 'worker'],
+  AcquireLock: ['ingest-api', 'worker', 'operator'],
 };
 
 const ingestMethods: Readonly<Record<string, readonly Kind[]>> = {
