@@ -9,9 +9,10 @@ const anyone: readonly Kind[] = ['gateway', 'ingest-api', 'job', 'worker', 'clie
 
 const jobMethods: Readonly<Record<string, readonly Kind[]>> = {
   CreateJob: ['ingest-api', 'operator'],
-  GetJob: readers,
+  // A worker asks before it takes what an earlier attempt left.
+  GetJob: [...readers, 'worker'],
   // Who sweeps asks which jobs are over.
-  BatchGetJobs: [...readers, 'ingest-api', 'worker'],
+  BatchGetJobs: [...readers, 'ingest-api'],
   ListJobs: readers,
   WatchJob: readers,
   CancelJob: publishers,
