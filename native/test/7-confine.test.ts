@@ -89,15 +89,18 @@ test('limits and failures', () => {
     assert.is(confine('--read', '/no/such/path', '--', 'true').status, 125);
 });
 
-test('with --gpu: one kind of socket to listen on and the names of its own threads, and nothing else more', () => {
-  const script = `
-import os, socket, threading
-def tried(name, act):
+/** Python: tells whether an attempt went through, or with which errno(3) it did not. */
+const tried = `def tried(name, act):
     try:
         act()
         print(name, 'done')
     except OSError as error:
-        print(name, error.errno)
+        print(name, error.errno)`;
+
+test('with --gpu: one kind of socket to listen on and the names of its own threads, and nothing else more', () => {
+  const script = `
+import os, socket, threading
+${tried}
 listener = None
 def listen():
     global listener
@@ -140,12 +143,7 @@ c = ctypes.CDLL(None, use_errno=True)
 def call(name, *arguments):
     if getattr(c, name)(*arguments) == -1:
         raise OSError(ctypes.get_errno(), name)
-def tried(name, act):
-    try:
-        act()
-        print(name, 'done')
-    except OSError as error:
-        print(name, error.errno)
+${tried}
 own = os.path.join(room, 'own')
 tried('make', lambda: open(own, 'w').close())
 tried('own limit', lambda: resource.prlimit(0, resource.RLIMIT_NOFILE, (100, 100)))

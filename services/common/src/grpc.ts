@@ -211,7 +211,7 @@ export const connect = <C>(
   address: string,
   { channelCredentials, present }: Identity,
   options: ClientOptions = clientOptions,
-): C => new Client(address, channelCredentials, { ...options, interceptors: [present] });
+): C => new Client(address, channelCredentials, { ...options, interceptors: [...present] });
 
 type UnaryMethod<Request, Response> = (
   request: Request,

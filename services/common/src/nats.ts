@@ -16,8 +16,8 @@ import { SortieError } from './errors.js';
 import { isJobId } from './ids.js';
 import { ChangedMessage, WorkMessage } from './gen/sortie/job/v1/message.js';
 
-const stream = 'SORTIE_JOBS';
-const workers = 'workers';
+export const stream = 'SORTIE_JOBS';
+export const workers = 'workers';
 const workSubject = (jobId: string): string => `sortie.job.v1.work.${jobId}`;
 const changedSubject = (jobId: string): string => `sortie.job.v1.changed.${jobId}`;
 

@@ -1,7 +1,8 @@
 // The identities of all programs of a cluster, as the secrets that its pods take their files from.
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { newAuthority, newCertificate } from './certificates.js';
 import { natsAuthorization, natsUsers } from './nats-accounts.js';
+import { newStatementKeys } from './statement.js';
 
 /** By their names. */
 type Files = Record<string, string>;
@@ -29,14 +30,6 @@ async function newCertificates(): Promise<Files> {
     secret[`${name}.key`] = made['tls.key'];
   }
   return secret;
-}
-
-function newStatementKeys(): Files {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519', {
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-  });
-  return { 'statement.key': privateKey, 'statement.pub': publicKey };
 }
 
 function newNatsAccounts(): Files {

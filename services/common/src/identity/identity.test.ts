@@ -1,5 +1,4 @@
 // Who gets in, and how far: keys of one machine, certificates between machines, and the gateway's word for its users.
-import { generateKeyPairSync } from 'node:crypto';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +18,7 @@ import { callerOfCertificate, readCaller } from './caller.js';
 import { newAuthority, newCertificate, type Authority, type Certificate } from './certificates.js';
 import { openIdentity, type Identity } from './identity.js';
 import { mustSpeakFor, speakerOf } from './speaker.js';
-import { readPublicKeys, readStatement, writeStatement } from './statement.js';
+import { newStatementKeys, readPublicKeys, readStatement, writeStatement } from './statement.js';
 
 const it = suite<{ directory: string }>('identity');
 it.before(async (context) => {
@@ -85,8 +84,10 @@ it('names of callers are read strictly', () => {
 });
 
 it('a user’s statement holds for its signer, its user and its time', () => {
-  const pair = (): { privateKey: string; publicKey: string } =>
-    generateKeyPairSync('ed25519', { privateKeyEncoding: { type: 'pkcs8', format: 'pem' }, publicKeyEncoding: { type: 'spki', format: 'pem' } }); // prettier-ignore
+  const pair = (): { privateKey: string; publicKey: string } => {
+    const { 'statement.key': privateKey, 'statement.pub': publicKey } = newStatementKeys();
+    return { privateKey, publicKey };
+  };
   const [old, fresh, foreign] = [pair(), pair(), pair()];
   const keys = readPublicKeys(old.publicKey + fresh.publicKey);
   assert.is(keys.length, 2);

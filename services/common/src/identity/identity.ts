@@ -37,7 +37,7 @@ export interface Identity {
   readonly encrypted: boolean;
   readonly channelCredentials: ChannelCredentials;
   /** Puts into each call who calls. */
-  readonly present: Interceptor;
+  readonly present: readonly Interceptor[];
   /** Throws when the directory holds nothing that a server needs. */
   serverCredentials(): ServerCredentials;
   /** Null when it does not show who it is, or wrongly. */
@@ -122,7 +122,6 @@ export function openIdentity(directory: string, refreshMs = lookMs): Identity {
         next(metadata, listener);
       },
     });
-  const asIs: Interceptor = (options, nextCall) => new InterceptingCall(nextCall(options));
 
   const mutual = (): ChannelCredentials => {
     const certificates = provider();
@@ -132,7 +131,7 @@ export function openIdentity(directory: string, refreshMs = lookMs): Identity {
   return {
     encrypted,
     channelCredentials: encrypted ? mutual() : credentials.createInsecure(),
-    present: encrypted ? asIs : withKey,
+    present: encrypted ? [] : [withKey],
     serverCredentials: () => {
       if (encrypted) {
         const certificates = provider();

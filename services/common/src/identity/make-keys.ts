@@ -1,8 +1,9 @@
 // The identities of all programs on one machine, made at the first start: readable by the user that runs Sortie, and by nobody else.
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deriveKey } from './identity.js';
+import { newStatementKeys } from './statement.js';
 
 /** What each program gets; the operator's is for people and scripts. */
 const holders = {
@@ -26,18 +27,15 @@ export function makeKeys(root: string): void {
   const fresh = `${root}.new`;
   rmSync(fresh, { recursive: true, force: true });
   const master = randomBytes(32);
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519', {
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-  });
+  const statement = newStatementKeys();
   for (const [holder, { callers, signs, hears }] of Object.entries(holders)) {
     const directory = join(fresh, holder);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const put = (name: string, content: string): void => writeFileSync(join(directory, name), content, { mode: 0o600 });
     put('caller.key', callerKey(master, holder));
     if (callers) put('callers.key', `${master.toString('base64')}\n`);
-    if (signs) put('statement.key', privateKey);
-    if (hears) put('statement.pub', publicKey);
+    if (signs) put('statement.key', statement['statement.key']);
+    if (hears) put('statement.pub', statement['statement.pub']);
   }
   renameSync(fresh, root);
 }

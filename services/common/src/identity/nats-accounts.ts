@@ -1,6 +1,8 @@
 // Who may do what in NATS: the Job service keeps the queue, a worker takes from it and acknowledges, nobody else comes in.
 // Subjects of JetStream's API: https://docs.nats.io/reference/reference-protocols/nats_api_reference
 
+import { stream, workers } from '../nats.js';
+
 /** Programs that sign in. */
 export const natsUsers = ['job', 'worker'] as const;
 export type NatsUser = (typeof natsUsers)[number];
@@ -10,8 +12,7 @@ interface Permissions {
   subscribe: readonly string[];
 }
 
-const queue = 'SORTIE_JOBS';
-const consumer = `${queue}.workers`;
+const consumer = `${stream}.${workers}`;
 
 const permissions: Record<NatsUser, Permissions> = {
   job: {
@@ -32,7 +33,7 @@ const permissions: Record<NatsUser, Permissions> = {
 
 const list = (subjects: readonly string[]): string => `[${subjects.map((subject) => JSON.stringify(subject)).join(', ')}]`; // prettier-ignore
 
-/** The part of nats-server's configuration that says so. `passwordOf`: as JSON would write it, or `$NAME` for a variable. */
+/** The part of nats-server's configuration that says so. `passwordOf`: as JSON writes it. */
 export const natsAuthorization = (passwordOf: (user: NatsUser) => string): string => `authorization {
   users: [
 ${natsUsers

@@ -1,6 +1,6 @@
 // The gateway's word for who the user is, signed (Ed25519, RFC 8032), so that nobody else can speak for users. It lives a minute or
 // two: longer than a call takes to arrive, shorter than anybody could make use of it elsewhere.
-import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
 
 export interface Statement {
   username: string;
@@ -25,6 +25,15 @@ export function writeStatement(
   const payload: Payload = { u: username, a: administrator, x: now + lifeMs };
   const text = Buffer.from(JSON.stringify(payload)).toString('base64url');
   return `${text}.${sign(null, Buffer.from(text), createPrivateKey(privateKey)).toString('base64url')}`;
+}
+
+/** PEM, by the names of the files that they stand in. */
+export function newStatementKeys(): { 'statement.key': string; 'statement.pub': string } {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519', {
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
+  return { 'statement.key': privateKey, 'statement.pub': publicKey };
 }
 
 const keyForm = /-----BEGIN PUBLIC KEY-----[^-]+-----END PUBLIC KEY-----/g;
