@@ -212,6 +212,8 @@ const built = reason === null ? build(['build', ...targets], { ...process.env, B
 if (built?.status === 0) {
   const sizes = built.said.split('\n').filter((line) => /^localhost\/\S+ [\d.]+ \w+$/.test(line));
   process.stdout.write(`${sizes.join('\n')}\n`);
+  // The containers of a build that was killed hold its images.
+  buildah('rm', '--all');
   buildah('rmi', '--prune');
   it.run();
 } else if (built === null || built.status === cannot) {
