@@ -41,7 +41,7 @@ const dev = [
   'make-secrets -> anybody:8443',
   'make-secrets -> other pod of kube-system:443',
 ];
-const prod = [...core, 'job -> anybody:5432', 'nats -> nats:6222', 'keda -> nats:8222'];
+const prod = [...core, 'job -> anybody:5432', 'nats -> nats:6222', 'keda -> job:9100'];
 const expectedArrows: Record<string, string[]> = {
   dev,
   gpu: [...dev, ...perClass('worker-decode'), ...dns(['worker-decode'])],

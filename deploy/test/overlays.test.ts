@@ -85,19 +85,22 @@ for (const overlay of overlays()) {
     checkRedundancy(overlay);
   });
 
-  test(`${name}: workers are scaled on the stream and the consumer that there are`, () => {
-    const nats = read('services/common/src/nats.ts');
-    const constant = (word: string): string => new RegExp(`const ${word} = '(.*)'`).exec(nats)?.[1] ?? '';
+  test(`${name}: workers are scaled on a measurement that the Job service has`, () => {
+    assert.match(
+      read('services/job/src/metrics.ts'),
+      /name: 'sortie_workers_wanted',\n *help: .*\n *registers,/,
+      'without labels',
+    );
     assert.equal(find(manifests, 'ScaledObject', 'worker')?.spec?.triggers, [
       {
-        type: 'nats-jetstream',
+        type: 'metrics-api',
+        metricType: 'AverageValue',
         metadata: {
-          natsServerMonitoringEndpoint: 'nats.sortie.svc.cluster.local:8222',
-          account: '$G',
-          stream: constant('stream'),
-          consumer: constant('workers'),
-          lagThreshold: '1',
-          activationLagThreshold: '0',
+          url: 'http://job.sortie.svc.cluster.local:9100/metrics',
+          format: 'prometheus',
+          valueLocation: 'sortie_workers_wanted',
+          targetValue: '1',
+          activationTargetValue: '0',
         },
       },
     ]);

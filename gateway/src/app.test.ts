@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { Layer } from '@sortie/common/gen/sortie/ingest/v1/ingest';
-import { Engine, JobType, Outcome, Step, StepState, type Lease } from '@sortie/common/gen/sortie/job/v1/job';
+import { Engine, JobType, Outcome, Priority, Step, StepState, type Lease } from '@sortie/common/gen/sortie/job/v1/job';
 import { call } from '@sortie/common/grpc';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -52,6 +52,8 @@ async function newJob({ jobs }: Site, owner = 'ana'): Promise<string> {
   const { job } = await call(jobs.createJob.bind(jobs), {
     requestId: '',
     type: JobType.JOB_TYPE_PUBLISH,
+    priority: Priority.PRIORITY_UNSPECIFIED,
+    validateOnly: false,
     owner,
     inputs: {
       serviceItemId: 'a'.repeat(32),
@@ -155,6 +157,7 @@ it('pages escape what users wrote and carry a strict policy', async ({ site }) =
     jobId,
     worker: '<script>alert(1)</script>',
     requestId: '',
+    inTurn: false,
   });
   await call(jobs.reportStep.bind(jobs), {
     lease,
@@ -178,7 +181,7 @@ it('pages escape what users wrote and carry a strict policy', async ({ site }) =
 it('events come with their numbers and go on after Last-Event-ID', async ({ site }) => {
   const { jobs } = site;
   const jobId = await newJob(site);
-  const { lease } = await call(jobs.startAttempt.bind(jobs), { jobId, worker: 'w', requestId: '' });
+  const { lease } = await call(jobs.startAttempt.bind(jobs), { jobId, worker: 'w', requestId: '', inTurn: false });
   const read = async (headers: Record<string, string>): Promise<number[]> => {
     const reply = await ask(`${jobUrl(site, jobId)}/events?token=${site.token('ana')}`, { headers });
     assert.match(reply.type, 'text/event-stream');

@@ -1,6 +1,6 @@
 // The event stream of a job over real HTTP, while the services behind the gateway go and come back.
 import { randomUUID } from 'node:crypto';
-import { JobType } from '@sortie/common/gen/sortie/job/v1/job';
+import { JobType, Priority } from '@sortie/common/gen/sortie/job/v1/job';
 import { call } from '@sortie/common/grpc';
 import { saveUser } from '@sortie/common/users';
 import { suite } from 'uvu';
@@ -25,6 +25,8 @@ async function newJob({ jobs }: Site): Promise<string> {
   const { job } = await call(jobs.createJob.bind(jobs), {
     requestId: '',
     type: JobType.JOB_TYPE_PUBLISH,
+    priority: Priority.PRIORITY_UNSPECIFIED,
+    validateOnly: false,
     owner: 'ana',
     inputs: {
       serviceItemId: 'a'.repeat(32),

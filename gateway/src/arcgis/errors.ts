@@ -29,6 +29,7 @@ const codes: Partial<Record<ErrorCode, number>> = {
   NOT_FOUND: 404,
   PERMISSION_DENIED: 403,
   UPLOAD_TOO_LARGE: 413,
+  LIMIT_REACHED: 429,
   DISK_FULL: 507,
   STORAGE_FAILED: 503,
   UNAVAILABLE: 503,
@@ -46,6 +47,7 @@ export function toRestError(thrown: unknown): RestError {
     codes[error.code] ?? 500,
     error.message,
     error.violations.map(({ field, description }) => `${field}: ${description}`),
+    error.code === 'LIMIT_REACHED' ? (error.retryAfterSeconds ?? undefined) : undefined,
   );
 }
 

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
 import type { Layer, Service } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import { Priority } from '@sortie/common/gen/sortie/job/v1/job';
 import { call, read } from '@sortie/common/grpc';
 import { RestError } from '../arcgis/errors.js';
 import { serviceDocument, serviceSummary } from '../arcgis/layer.js';
@@ -40,6 +41,21 @@ export interface LayerRequest {
   fileIds: string[];
   requestedResolutions: string[];
   requestId: string;
+  priority: Priority;
+}
+
+const priorities: Readonly<Record<string, Priority>> = {
+  '': Priority.PRIORITY_UNSPECIFIED,
+  low: Priority.PRIORITY_LOW,
+  normal: Priority.PRIORITY_NORMAL,
+  high: Priority.PRIORITY_HIGH,
+};
+
+function priorityOf(value: unknown): Priority {
+  const word = typeof value === 'string' ? value.trim().toLowerCase() : value === undefined ? '' : '?';
+  const priority = Object.hasOwn(priorities, word) ? priorities[word] : undefined;
+  if (priority === undefined) throw new RestError(400, "'priority' must be low, normal or high.");
+  return priority;
 }
 
 /**
@@ -62,6 +78,7 @@ export function layerRequestOf(parameters: Parameters): LayerRequest {
     fileIds: words(find('fileIds') ?? find('fileId'), 'fileIds'),
     requestedResolutions: words(find('requestedResolutions'), 'requestedResolutions'),
     requestId: parameter(parameters, 'requestId'),
+    priority: priorityOf(find('priority')),
   };
 }
 

@@ -22,6 +22,8 @@ export const errorCodes = {
   JOB_NOT_QUEUED: { status: status.FAILED_PRECONDITION, retry: false },
   LEASE_LOST: { status: status.ABORTED, retry: false },
   UPLOAD_TOO_LARGE: { status: status.RESOURCE_EXHAUSTED, retry: false },
+  /** One user has as much as one may have of something; there is room again later. */
+  LIMIT_REACHED: { status: status.RESOURCE_EXHAUSTED, retry: true },
   FILE_TYPE_REFUSED: { status: status.INVALID_ARGUMENT, retry: false },
   // Input of a job: the same file fails again.
   FILE_MISSING: { status: status.FAILED_PRECONDITION, retry: false },
@@ -68,15 +70,18 @@ const isCode = (code: string): code is ErrorCode => Object.hasOwn(errorCodes, co
 /** An error of the closed list. The message is for the caller: what was wrong, where, and what to do. */
 export class SortieError extends Error {
   readonly violations: readonly FieldViolation[];
+  /** When another try may go through; null when that is not known. */
+  readonly retryAfterSeconds: number | null;
 
   constructor(
     readonly code: ErrorCode,
     message: string,
-    options: { cause?: unknown; violations?: readonly FieldViolation[] } = {},
+    options: { cause?: unknown; violations?: readonly FieldViolation[]; retryAfterSeconds?: number | null } = {},
   ) {
     super(message, { cause: options.cause });
     this.name = 'SortieError';
     this.violations = options.violations ?? [];
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null;
   }
 
   get retryable(): boolean {
@@ -152,7 +157,8 @@ export function toGrpc(thrown: unknown): Partial<StatusObject> {
     details.push(any('google.rpc.BadRequest', BadRequest.encode({ fieldViolations }).finish()));
   }
   if (kind.retry) {
-    details.push(any('google.rpc.RetryInfo', RetryInfo.encode({ retryDelay: { seconds: 1, nanos: 0 } }).finish()));
+    const retryDelay = { seconds: error.retryAfterSeconds ?? 1, nanos: 0 };
+    details.push(any('google.rpc.RetryInfo', RetryInfo.encode({ retryDelay }).finish()));
   }
   const metadata = new Metadata();
   const rpcStatus = Status.encode({ code: kind.status, message: error.message, details }).finish();
@@ -165,15 +171,18 @@ function fromGrpc(error: ServiceError): SortieError {
   if (raw instanceof Buffer) {
     let code: ErrorCode | undefined;
     let violations: FieldViolation[] = [];
+    let retryAfterSeconds: number | null = null;
     for (const { typeUrl, value } of Status.decode(raw).details) {
       if (typeUrl.endsWith('/google.rpc.ErrorInfo')) {
         const info = ErrorInfo.decode(value);
         if (info.domain === domain && isCode(info.reason)) code = info.reason;
       } else if (typeUrl.endsWith('/google.rpc.BadRequest')) {
         violations = BadRequest.decode(value).fieldViolations;
+      } else if (typeUrl.endsWith('/google.rpc.RetryInfo')) {
+        retryAfterSeconds = RetryInfo.decode(value).retryDelay?.seconds ?? null;
       }
     }
-    if (code) return new SortieError(code, error.details, { cause: error, violations });
+    if (code) return new SortieError(code, error.details, { cause: error, violations, retryAfterSeconds });
   }
   if (error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED) {
     return new SortieError('UNAVAILABLE', 'A service behind this one does not answer; try again in a moment.', {

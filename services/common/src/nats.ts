@@ -166,19 +166,21 @@ export async function renewConsumer(nats: Nats): Promise<void> {
   await manager.consumers.add(stream, consumerConfig);
 }
 
-/** Puts the job on the work queue; quiet when it lies there already. */
-export async function ringForWork(nats: Nats, jobId: string): Promise<void> {
+/** Puts the job on the work queue; false when it lies there already. */
+export async function ringForWork(nats: Nats, jobId: string): Promise<boolean> {
   try {
     await nats.connection.jetstream().publish(workSubject(jobId), WorkMessage.encode({ jobId }).finish());
+    return true;
   } catch (error) {
-    if (!hasCode(error, alreadyThere)) throw error;
+    if (hasCode(error, alreadyThere)) return false;
+    throw error;
   }
 }
 
-/** Puts many jobs on the work queue, all at once. Resolves with those that could not be sent. */
-export async function announceWork(nats: Nats, jobIds: readonly string[]): Promise<string[]> {
-  const sent = await Promise.allSettled(jobIds.map((jobId) => ringForWork(nats, jobId)));
-  return jobIds.filter((_, index) => sent[index]?.status === 'rejected');
+/** Puts many jobs on the work queue, all at once. Resolves with the number of those that did not lie there already. */
+export async function announceWork(nats: Nats, jobIds: readonly string[]): Promise<number> {
+  const added = await Promise.all(jobIds.map((jobId) => ringForWork(nats, jobId)));
+  return added.filter(Boolean).length;
 }
 
 /** The consumer's handle, one for each connection: looking it up is a request to the server of its own. */
@@ -245,13 +247,7 @@ export async function askNats(nats: Nats): Promise<void> {
   await nats.connection.flush();
 }
 
-/** Messages in the queue, delivered or not: each is a job that waits for a worker or is with one. */
-export async function queuedMessages(nats: Nats): Promise<number> {
-  const manager = await nats.connection.jetstreamManager();
-  return (await manager.streams.info(stream)).state.messages;
-}
-
-/** How many jobs lie in the queue, and how many are with a worker that has not acknowledged them yet. */
+/** How many messages lie in the queue, and how many are with a worker that has not taken a job for them yet. */
 export async function workQueueLag(nats: Nats): Promise<{ pending: number; ackPending: number }> {
   const manager = await nats.connection.jetstreamManager();
   const { num_pending, num_ack_pending } = await manager.consumers.info(stream, workers);

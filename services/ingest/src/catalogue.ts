@@ -207,12 +207,14 @@ export class Catalogue {
 
   /**
    * The next free number of the service is ours from now on; the same request gets the same number again. A request is known
-   * by its owner and id; throws ALREADY_EXISTS when the id came with another `asked` before.
+   * by its owner and id; throws ALREADY_EXISTS when the id came with another `asked` before. A number is given out for good:
+   * `mayBegin` rejects when nothing would come of a new one.
    */
   async reserveLayer(
     serviceName: string,
     { layerName, description }: Omit<Reservation, 'layerId'>,
     request: { owner: string; requestId: string; asked: unknown },
+    mayBegin: () => Promise<void> = () => Promise.resolve(),
   ): Promise<Reservation> {
     const prefix = servicePrefix(serviceKey(serviceName));
     const { owner, requestId } = request;
@@ -232,6 +234,7 @@ export class Catalogue {
     };
     const earlier = await known();
     if (earlier) return earlier;
+    await mayBegin();
 
     let layerId = ((await this.reservedIds(serviceName)).at(-1) ?? -1) + 1;
     let reservation: Reservation = { layerId, layerName, description };

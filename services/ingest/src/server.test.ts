@@ -13,7 +13,7 @@ import {
   type ReadLayerFileResponse,
 } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { newJobId } from '@sortie/common/ids';
-import { Job, JobServiceService, type JobServiceServer } from '@sortie/common/gen/sortie/job/v1/job';
+import { Job, Priority, JobServiceService, type JobServiceServer } from '@sortie/common/gen/sortie/job/v1/job';
 import { call, newServer, startServer, unary, type RunningServer } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
 import { clientOfAll, identity } from '@sortie/common/testing/identities';
@@ -188,6 +188,7 @@ const layer = (serviceName: string, fileIds: string[], over: Partial<AddLayerReq
   serviceUrl: 'http://localhost/x',
   requestId: '',
   administrator: false,
+  priority: Priority.PRIORITY_UNSPECIFIED,
   ...over,
 });
 

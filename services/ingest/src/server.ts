@@ -8,7 +8,7 @@ import type {
   ReadLayerFileResponse,
   UploadFileRequest,
 } from '@sortie/common/gen/sortie/ingest/v1/ingest';
-import { JobType, type JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
+import { JobType, Priority, type CreateJobRequest, type JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
 import { call as callService, unary } from '@sortie/common/grpc';
 import { clientStream, serverStream } from '@sortie/common/grpc-stream';
 import { parseResolutions, resolutionWords } from '@sortie/common/ladder';
@@ -77,6 +77,8 @@ export function newIngestServer({
       const speaker = identity.speakerOf(call);
       mustSpeakFor(speaker, owner);
       const administrator = request.administrator && speaker.administrator;
+      if (request.priority === Priority.PRIORITY_HIGH && !speaker.administrator)
+        throw new SortieError('PERMISSION_DENIED', 'The priority high is for administrators; leave it out, or ask one of them.'); // prettier-ignore
       checkText('service_url', serviceUrl, { max: maxLength.url });
       checkText('request_id', requestId, { max: maxLength.requestId });
       const words = parseResolutions(request.requestedResolutions.slice(0, 100).join(','));
@@ -99,14 +101,8 @@ export function newIngestServer({
       if (videos.length !== 1) {
         throw SortieError.field('file_ids', `must name exactly one video, but name ${videos.length}`);
       }
-      const reservation = await catalogue.reserveLayer(
-        service.serviceName,
-        { layerName, description },
-        { owner, requestId, asked: [layerName, description, files.map((file) => file.fileId), words] },
-      );
-      const { job } = await callService(jobs.createJob.bind(jobs), {
-        // The call may be made again when the Job service goes away under it.
-        requestId: requestId === '' ? randomUUID() : requestId,
+      const creating = (layerId: number, requestId: string, validateOnly: boolean): CreateJobRequest => ({
+        requestId,
         type: JobType.JOB_TYPE_PUBLISH,
         owner,
         inputs: {
@@ -115,10 +111,23 @@ export function newIngestServer({
           fileIds: files.map((file) => file.fileId),
           serviceUrl,
           serviceName: service.serviceName,
-          layerId: reservation.layerId,
-          layerName: reservation.layerName,
+          layerId,
+          layerName,
         },
+        priority: request.priority,
+        validateOnly,
       });
+      const reservation = await catalogue.reserveLayer(
+        service.serviceName,
+        { layerName, description },
+        { owner, requestId, asked: [layerName, description, files.map((file) => file.fileId), words] },
+        async () => {
+          await callService(jobs.createJob.bind(jobs), creating(0, '', true));
+        },
+      );
+      // The call may be made again when the Job service goes away under it.
+      const id = requestId === '' ? randomUUID() : requestId;
+      const { job } = await callService(jobs.createJob.bind(jobs), creating(reservation.layerId, id, false));
       return { jobId: job?.jobId ?? '', layerId: reservation.layerId };
     }),
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { SortieError } from '@sortie/common/errors';
 import {
   JobType,
+  Priority,
   State,
   type CreateJobRequest,
   type JobInputs,
@@ -45,11 +46,19 @@ function checkInputs(inputs: JobInputs): void {
   checkText('inputs.service_url', serviceUrl, { max: maxLength.url });
 }
 
+const priorities: readonly Priority[] = [
+  Priority.PRIORITY_UNSPECIFIED,
+  Priority.PRIORITY_LOW,
+  Priority.PRIORITY_NORMAL,
+  Priority.PRIORITY_HIGH,
+];
+
 /** Throws INVALID_ARGUMENT with the field that is wrong. */
-export function checkCreate({ requestId, type, owner, inputs }: CreateJobRequest): JobInputs {
+export function checkCreate({ requestId, type, owner, inputs, priority }: CreateJobRequest): JobInputs {
   checkText('request_id', requestId, { max: maxLength.requestId });
   if (type !== JobType.JOB_TYPE_PUBLISH) throw SortieError.field('type', 'must be JOB_TYPE_PUBLISH');
   checkText('owner', owner, { min: 1, max: maxLength.user });
+  if (!priorities.includes(priority)) throw SortieError.field('priority', 'must be low, normal or high');
   if (!inputs) throw SortieError.field('inputs', 'is missing');
   checkInputs(inputs);
   return inputs;

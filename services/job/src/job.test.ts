@@ -3,6 +3,7 @@ import {
   Engine,
   JobType,
   Outcome,
+  Priority,
   State,
   Step,
   StepState,
@@ -39,7 +40,13 @@ const inputs = {
 
 const queued = (): Change =>
   create(
-    { jobId: 'j00000000-0000-0000-0000-000000000001', type: JobType.JOB_TYPE_PUBLISH, owner: 'ana', inputs },
+    {
+      jobId: 'j00000000-0000-0000-0000-000000000001',
+      type: JobType.JOB_TYPE_PUBLISH,
+      owner: 'ana',
+      inputs,
+      priority: Priority.PRIORITY_UNSPECIFIED,
+    },
     at(0),
   );
 const running = (): Change => startAttempt(queued().record, 'w1', at(1), policy);

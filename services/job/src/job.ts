@@ -12,6 +12,7 @@ import {
   type JobEvent,
   type JobInputs,
   type JobType,
+  type Priority,
   type ReportStepRequest,
   type StepRun,
 } from '@sortie/common/gen/sortie/job/v1/job';
@@ -35,6 +36,8 @@ export interface Change {
   queued: boolean;
   /** Whether this ends a lease because it has expired: void when it was renewed meanwhile. */
   expires?: boolean;
+  /** Whether an attempt begins: its owner has had a turn. */
+  begins?: boolean;
 }
 
 export interface Policy {
@@ -129,6 +132,7 @@ export interface NewJob {
   type: JobType;
   owner: string;
   inputs: JobInputs;
+  priority: Priority;
 }
 
 export function create(input: NewJob, now: Date): Change {
@@ -180,12 +184,13 @@ export function startAttempt(record: JobRecord, worker: string, now: Date, polic
   writer.job.startTime ??= now;
   writer.enter(State.STATE_RUNNING);
   writer.fact({ $case: 'attemptBegan', value: attempt });
-  return change(writer, {
+  const began = change(writer, {
     leaseExpires: later(now, policy.leaseMs),
     leaseRequest: requestId,
     queueAfter: record.queueAfter,
     queued: false,
   });
+  return { ...began, begins: true };
 }
 
 /** Throws LEASE_LOST unless the named attempt runs: a worker that was given up must not write any more. */

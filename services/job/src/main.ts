@@ -6,6 +6,7 @@ import { natsLogin } from '@sortie/common/identity/nats-login';
 import { newLogger } from '@sortie/common/log';
 import { announce, goOnAfterErrors, required, stopOnSignal } from '@sortie/common/process';
 import { newVitals, serveVitals } from '@sortie/common/vitals';
+import { jobLimits } from './limits.js';
 import { startJobService } from './service.js';
 
 const handBackMs = 3_000;
@@ -23,6 +24,7 @@ const service = await startJobService(
     natsUrl: required(env, 'SORTIE_NATS_URL'),
     identity: openIdentity(identity),
     natsLogin: natsLogin(identity),
+    limits: jobLimits(env),
     natsReplicas: Number(env['SORTIE_NATS_REPLICAS'] ?? 1),
     maxConnectionAgeSeconds: maxConnectionAgeSeconds(env),
   },

@@ -5,6 +5,7 @@ import { workQueueLag, type Nats } from '@sortie/common/nats';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Change } from './job.js';
 import type { Store } from './store.js';
+import type { Turns } from './turns.js';
 
 /** From a step that only looks to the transcode of a long recording. */
 const buckets = [0.05, 0.2, 1, 5, 20, 60, 300, 1200, 3600, 14_400];
@@ -87,7 +88,7 @@ export class JobMetrics {
   }
 
   /** The book and the queue are asked on each scrape; what does not answer leaves a gap instead of an old number. */
-  watchQueue(store: Store, nats: Nats): void {
+  watchQueue(store: Store, turns: Turns, nats: Nats): void {
     const registers = [this.registry];
     new Gauge({
       name: 'sortie_jobs_open',
@@ -103,6 +104,14 @@ export class JobMetrics {
       },
     });
     new Gauge({
+      name: 'sortie_workers_wanted',
+      help: 'Jobs that run, and jobs that wait and may run: how many workers would have something to do. The same from every Job service.',
+      registers,
+      async collect() {
+        this.set(await turns.workersWanted().catch(() => Number.NaN));
+      },
+    });
+    new Gauge({
       name: 'sortie_queue_oldest_seconds',
       help: 'For how long the oldest queued job has been waiting for a worker; 0 when none waits.',
       registers,
@@ -114,7 +123,7 @@ export class JobMetrics {
     });
     new Gauge({
       name: 'sortie_queue_messages',
-      help: 'The work queue in NATS: pending (in the queue), ack_pending (with a worker).',
+      help: 'Messages in NATS that there is work: pending (in the queue), ack_pending (with a worker that takes a job for it).',
       labelNames: ['state'],
       registers,
       async collect() {

@@ -4,6 +4,7 @@ import { SortieError } from '@sortie/common/errors';
 import {
   State,
   Step,
+  type Job,
   type JobServiceServer,
   type Lease,
   type WatchJobRequest,
@@ -26,12 +27,14 @@ import {
   finishAttempt,
   reportStep,
   startAttempt,
+  type Change,
   type Policy,
 } from './job.js';
 import type { Leases } from './leases.js';
 import type { Locks } from './locks.js';
 import { readPageToken, writePageToken } from './page-token.js';
 import type { Store } from './store.js';
+import type { Turns } from './turns.js';
 import type { Workers } from './workers.js';
 
 const defaultPageSize = 100;
@@ -42,6 +45,7 @@ const maxLockMs = 3_600_000;
 
 export interface JobServerParts {
   store: Store;
+  turns: Turns;
   leases: Leases;
   followers: Followers;
   workers: Workers;
@@ -64,14 +68,18 @@ const durationOf = (milliseconds: number): Duration => ({
 });
 
 export function newJobServer(parts: JobServerParts): JobServiceServer {
-  const { store, leases, followers, workers, locks, onChange, policy, identity, log } = parts;
+  const { store, turns, leases, followers, workers, locks, onChange, policy, identity, log } = parts;
 
   return {
     createJob: unary(log, async (request, call) => {
       const inputs = checkCreate(request);
-      const { type, owner } = request;
+      const { type, owner, priority, validateOnly } = request;
       mustSpeakFor(identity.speakerOf(call), owner);
-      const make = (now: Date): ReturnType<typeof create> => create({ jobId: newJobId(), type, owner, inputs }, now);
+      if (validateOnly) {
+        await store.checkRoom(owner);
+        return { job: undefined };
+      }
+      const make = (now: Date): Change => create({ jobId: newJobId(), type, owner, inputs, priority }, now);
       const { job, created } = await store.create(make, requestKey(request, inputs));
       if (created) {
         log.info({ job: job.jobId, owner, service: inputs.serviceName, layer: inputs.layerId }, 'job created');
@@ -108,12 +116,13 @@ export function newJobServer(parts: JobServerParts): JobServiceServer {
       return { job };
     }),
 
-    startAttempt: unary(log, async ({ jobId, worker, requestId }) => {
+    startAttempt: unary(log, async ({ jobId: named, worker, requestId, inTurn }) => {
       checkText('worker', worker, { min: 1, max: maxLength.user });
       checkText('request_id', requestId, { max: maxLength.requestId });
-      const job = await store.update(validJobId(jobId), (record, now) =>
-        startAttempt(record, worker, now, policy, requestId),
-      );
+      const start = (jobId: string): Promise<Job> =>
+        store.update(jobId, (record, now) => startAttempt(record, worker, now, policy, requestId));
+      const job = inTurn ? await startNext({ store, turns }, requestId, start) : await start(validJobId(named));
+      const { jobId } = job;
       const attempt = job.attempts.length;
       log.info({ job: jobId, attempt, worker }, 'attempt began');
       onChange(jobId, job.lastSequence);
@@ -186,6 +195,30 @@ export function newJobServer(parts: JobServerParts): JobServiceServer {
       return { acquired: await locks.acquire(name, holder, durationMs) };
     }),
   };
+}
+
+/** Several that ask at once meet at the same job, and all but one go on to the next. */
+const meetings = 50;
+
+/** The job whose turn it is. Throws JOB_NOT_QUEUED when none waits that may begin. */
+async function startNext(
+  { store, turns }: Pick<JobServerParts, 'store' | 'turns'>,
+  requestId: string,
+  start: (jobId: string) => Promise<Job>,
+): Promise<Job> {
+  const begun = requestId === '' ? null : await store.begunBy(requestId);
+  if (begun !== null) return start(begun);
+  for (let round = 0; round < meetings; round++) {
+    const [jobId] = await turns.next(1);
+    if (jobId === undefined) throw new SortieError('JOB_NOT_QUEUED', 'No job waits for a worker now.');
+    try {
+      return await start(jobId);
+    } catch (error) {
+      const { code } = SortieError.from(error);
+      if (code !== 'JOB_NOT_QUEUED' && code !== 'JOB_ENDED') throw error;
+    }
+  }
+  throw new SortieError('UNAVAILABLE', 'The jobs that wait are being taken by others all the time; try again.');
 }
 
 /** All events after the asked one, then live ones, and progress in between, until the job has ended or the caller left. */

@@ -12,6 +12,7 @@ import {
   JobServiceClient,
   JobType,
   Outcome,
+  Priority,
   State,
   Step,
   StepState,
@@ -49,6 +50,8 @@ const policy = { ...defaultPolicy, leaseMs: 600, backOffMs: 50 };
 const request = (over: Partial<CreateJobRequest> = {}): CreateJobRequest => ({
   requestId: '',
   type: JobType.JOB_TYPE_PUBLISH,
+  priority: Priority.PRIORITY_UNSPECIFIED,
+  validateOnly: false,
   owner: 'ana',
   inputs: {
     serviceItemId: 'a'.repeat(32),
@@ -111,7 +114,7 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     return job;
   };
   const take = async ({ client }: Context, jobId: string, worker = 'w'): Promise<Lease> => {
-    const { lease } = await call(client.startAttempt.bind(client), { jobId, worker, requestId: '' });
+    const { lease } = await call(client.startAttempt.bind(client), { jobId, worker, requestId: '', inTurn: false });
     assert.ok(lease);
     return lease;
   };
@@ -184,7 +187,7 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
   it('a try to take a job whose answer was lost gets the same attempt again', async (context) => {
     const { jobId } = await create(context);
     const { client } = context;
-    const order = { jobId, worker: 'w', requestId: randomUUID() };
+    const order = { jobId, worker: 'w', requestId: randomUUID(), inTurn: false };
     const first = await call(client.startAttempt.bind(client), order);
     const again = await call(client.startAttempt.bind(client), order);
     assert.equal(again.lease, first.lease);

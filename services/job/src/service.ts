@@ -9,12 +9,12 @@ import { askNats, Nats, ringChanged } from '@sortie/common/nats';
 import { newVitals, type Vitals } from '@sortie/common/vitals';
 import { SortieError } from '@sortie/common/errors';
 import type { ConnectionOptions } from 'nats';
-import { Announcements } from './announcements.js';
 import { Announcer } from './announcer.js';
 import { Expiry, expiryIntervalMs } from './expiry.js';
 import { Followers } from './followers.js';
-import { defaultPolicy, type Policy } from './job.js';
+import { defaultPolicy, isEnded, type Policy } from './job.js';
 import { Leases } from './leases.js';
+import { defaultLimits, type JobLimits } from './limits.js';
 import { Locks } from './locks.js';
 import { startLoop } from './loop.js';
 import { JobMetrics } from './metrics.js';
@@ -22,6 +22,7 @@ import { migrations } from './migrations/index.js';
 import { QueueKeeper } from './queue-keeper.js';
 import { newJobServer } from './server.js';
 import { Store } from './store.js';
+import { Turns } from './turns.js';
 import { Workers } from './workers.js';
 
 export interface JobServiceSettings {
@@ -36,6 +37,7 @@ export interface JobServiceSettings {
   /** Servers of the NATS cluster that hold a copy of the queue each. */
   natsReplicas?: number;
   policy?: Policy;
+  limits?: JobLimits;
   /** After so long a client's connection is renewed. */
   maxConnectionAgeSeconds?: number;
 }
@@ -102,25 +104,21 @@ export async function startJobService(
   const nats = new Nats(settings.natsUrl, 'sortie-job', settings.natsLogin);
   const database = await readyDatabase(settings.database, log);
   const metrics = new JobMetrics(registry);
-  const announcements = new Announcements(database);
-  const announcer = new Announcer(announcements, nats, log);
+  const limits = settings.limits ?? defaultLimits;
+  const turns = new Turns(database, limits);
+  const announcer = new Announcer(turns, nats, log);
   const announcing = startLoop('announce', announceIntervalMs, () => announcer.round(), log);
-  const store = new Store(database, (change) => {
+  const store = new Store(database, turns, (change) => {
     metrics.note(change);
-    if (change.queued) announcing.wake();
+    // One that waits, a message that was used up, or room for another one of the same owner.
+    if (change.queued || change.begins === true || isEnded(change.record.job.state)) announcing.wake();
   });
-  metrics.watchQueue(store, nats);
+  metrics.watchQueue(store, turns, nats);
   const leases = new Leases(database, policy.leaseMs);
   const onChange = (jobId: string, lastSequence: number): void => ringChanged(nats, jobId, lastSequence);
   const expiry = new Expiry({ store, leases, policy, log, onChange });
   const expiring = startLoop('expiry', expiryIntervalMs, () => expiry.round(), log);
-  const queue = new QueueKeeper(nats, settings.natsReplicas ?? 1, log, {
-    due: async () => (await store.open()).due,
-    lost: async () => {
-      await announcements.forget();
-      announcing.wake();
-    },
-  });
+  const queue = new QueueKeeper(nats, settings.natsReplicas ?? 1, log);
   // One that starts at the same time is waited for; without it jobs are accepted all the same.
   await nats.wait(natsWaitMs);
   // A cluster that is still coming together has no room for replicas; it is tried again.
@@ -132,7 +130,7 @@ export async function startJobService(
   const server = newServer(vitals, identity, log, settings.maxConnectionAgeSeconds);
   server.addService(
     JobServiceService,
-    newJobServer({ store, leases, followers, workers, locks, onChange, policy, identity, log }),
+    newJobServer({ store, turns, leases, followers, workers, locks, onChange, policy, identity, log }),
   );
   const running = await startServer(server, 'sortie.job.v1.JobService', settings.listen, vitals, identity);
   // The job store is what this service cannot be without; the work queue may be away for a while.

@@ -5,6 +5,7 @@ import { SortieError } from '@sortie/common/errors';
 import { fitting } from '@sortie/common/fitting';
 import { Job, JobEvent, Progress, State } from '@sortie/common/gen/sortie/job/v1/job';
 import type { Change, JobRecord } from './job.js';
+import { rankOf, type Turns } from './turns.js';
 
 export interface ListFilter {
   states: readonly State[];
@@ -67,12 +68,13 @@ export class Store {
   /** `onWritten` is told of every change once it is stored. */
   constructor(
     private readonly database: Database,
+    private readonly turns: Pick<Turns, 'take' | 'checkRoom'>,
     private readonly onWritten: (change: Change) => void = () => undefined,
   ) {}
 
   /**
    * Writes a new job, or gives the one that the same request made before. Throws ALREADY_EXISTS when the id came with another
-   * request.
+   * request, LIMIT_REACHED when the owner has as many waiting as one may.
    */
   async create(make: (now: Date) => Change, request: RequestKey | null): Promise<{ job: Job; created: boolean }> {
     const result = await this.database.transaction(async (transaction) => {
@@ -81,9 +83,10 @@ export class Store {
       const { job, queueAfter } = change.record;
       const known = request && (await this.known(transaction, request, job));
       if (known) return { job: known, change: null };
+      await this.turns.checkRoom(transaction, job.owner);
       const inserted = await transaction.query(
-        `INSERT INTO jobs (job_id, request_key, request_digest, owner, service_name, state, revision, create_time, lease_attempt, lease_expires, queue_after, announce_time, cancel_requested, document)
-         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, 0, NULL, $8, $8, false, $9::jsonb)
+        `INSERT INTO jobs (job_id, request_key, request_digest, owner, service_name, state, revision, create_time, lease_attempt, lease_expires, queue_after, priority, cancel_requested, document)
+         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, 0, NULL, $8, $9, false, $10::jsonb)
          ON CONFLICT (request_key) DO NOTHING RETURNING job_id`,
         [
           job.jobId,
@@ -94,6 +97,7 @@ export class Store {
           job.state,
           job.createTime,
           queueAfter,
+          rankOf(job.priority),
           documentOf(job),
         ],
       );
@@ -108,6 +112,17 @@ export class Store {
     });
     if (result.change) this.onWritten(result.change);
     return { job: result.job, created: result.change !== null };
+  }
+
+  /** Whether the owner may have one more job waiting. Throws LIMIT_REACHED. */
+  async checkRoom(owner: string): Promise<void> {
+    await this.turns.checkRoom(this.database, owner);
+  }
+
+  /** The running job whose attempt this request of a worker began; null when there is none. */
+  async begunBy(requestId: string): Promise<string | null> {
+    const [row] = await this.database.query('SELECT job_id FROM leases WHERE request_id = $1', [requestId]);
+    return (row?.['job_id'] as string | undefined) ?? null;
   }
 
   private async known(on: Queryable, { key, digest, requestId }: RequestKey, asked: Job): Promise<Job | null> {
@@ -170,10 +185,10 @@ export class Store {
           );
           if (ended.length === 0) throw new LeaseRenewed();
         }
+        if (change.begins) await this.turns.take(transaction, job.owner, job.jobId);
         const rows = await transaction.query(
           `UPDATE jobs SET state = $3::smallint, revision = revision + 1, lease_attempt = $4,
-           lease_expires = CASE WHEN $5 THEN 'infinity'::timestamptz ELSE NULL END, queue_after = $6,
-           announce_time = CASE WHEN $3::smallint = 1 THEN $6 ELSE announce_time END, cancel_requested = $7, document = $8::jsonb, progress = NULL
+           lease_expires = CASE WHEN $5 THEN 'infinity'::timestamptz ELSE NULL END, queue_after = $6, cancel_requested = $7, document = $8::jsonb, progress = NULL
          WHERE job_id = $1 AND revision = $2 RETURNING job_id`,
           [
             job.jobId,
@@ -270,16 +285,14 @@ export class Store {
   }
 
   /** How many jobs are queued and running, and for how long the oldest has been waiting for a worker, seconds; 0 if none waits. */
-  async open(): Promise<{ queued: number; due: number; running: number; oldestSeconds: number }> {
+  async open(): Promise<{ queued: number; running: number; oldestSeconds: number }> {
     const [row] = await this.database.query(
       `SELECT count(*) FILTER (WHERE state = 1) AS queued, count(*) FILTER (WHERE state = 2) AS running,
-         count(*) FILTER (WHERE state = 1 AND queue_after <= clock_timestamp()) AS due,
          COALESCE(extract(epoch FROM clock_timestamp() - min(queue_after) FILTER (WHERE state = 1 AND queue_after <= clock_timestamp())), 0)::float8 AS oldest
        FROM jobs WHERE state IN (1, 2)`,
     );
     return {
       queued: row?.['queued'] as number,
-      due: row?.['due'] as number,
       running: row?.['running'] as number,
       oldestSeconds: row?.['oldest'] as number,
     };

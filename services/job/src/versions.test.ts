@@ -11,6 +11,7 @@ import {
   JobServiceClient,
   JobType,
   Outcome,
+  Priority,
   State,
   Step,
   StepState,
@@ -102,12 +103,12 @@ it.after(async ({ directory, nats, postgres, old, service, clients }) => {
 
 async function create(client: JobServiceClient, requestId = ''): Promise<Job> {
   const inputs = { serviceItemId: 'a'.repeat(32), requestedResolutions: ['sd'], fileIds: [`i${'0'.repeat(8)}-0000-0000-0000-000000000000`], serviceUrl: '', serviceName: 'S', layerId: 0, layerName: 'L' }; // prettier-ignore
-  const { job } = await call(client.createJob.bind(client), { requestId, type: JobType.JOB_TYPE_PUBLISH, owner: 'ana', inputs }); // prettier-ignore
+  const { job } = await call(client.createJob.bind(client), { requestId, type: JobType.JOB_TYPE_PUBLISH, owner: 'ana', inputs, priority: Priority.PRIORITY_UNSPECIFIED, validateOnly: false }); // prettier-ignore
   assert.ok(job);
   return job;
 }
 const start = async (client: JobServiceClient, jobId: string): Promise<Lease> => {
-  const { lease } = await call(client.startAttempt.bind(client), { jobId, worker: 'w', requestId: '' });
+  const { lease } = await call(client.startAttempt.bind(client), { jobId, worker: 'w', requestId: '', inTurn: false });
   assert.ok(lease);
   return lease;
 };

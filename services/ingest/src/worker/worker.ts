@@ -193,44 +193,58 @@ async function sweepNowAndThen({ settings, jobs, log }: Parts, signal: AbortSign
   }
 }
 
-/** One message of the queue: a job that may want a worker. */
+/** One message of the queue: there is work. */
 async function handle(parts: Parts, message: JsMsg, handingBack: AbortSignal): Promise<void> {
-  const jobId = readWork(message);
-  if (jobId === null) {
+  const named = readWork(message);
+  if (named === null) {
     // Given back it would come again, to every worker in turn.
     parts.log.error({ subject: message.subject, bytes: message.data.length }, 'a message in the work queue cannot be read; it is set aside'); // prettier-ignore
     message.term('it cannot be read');
     return;
   }
-  const log = parts.log.child({ job: jobId });
   parts.metrics.running.inc();
+  try {
+    const attempt = await takeFor(message, parts, named, handingBack);
+    if (!attempt) return;
+    const { jobId = '', attempt: number = 0 } = attempt.lease ?? {};
+    const log = parts.log.child({ job: jobId, attempt: number });
+    await carryOut(parts, attempt, handingBack, log).catch((error: unknown) =>
+      log.warn({ err: error }, 'the attempt could not be reported; the job is queued again when its lease ends'),
+    );
+  } finally {
+    parts.metrics.running.dec();
+  }
+}
+
+/** From the moment when the job is taken, its lease says who has it, and the message has done its work. */
+async function takeFor(
+  message: JsMsg,
+  parts: Parts,
+  jobId: string,
+  handingBack: AbortSignal,
+): Promise<StartAttemptResponse | null> {
   const alive = setInterval(() => message.working(), ackWaitMs / 3);
   try {
     const attempt = await take(parts, jobId, handingBack);
-    if (!attempt) {
-      message.ack();
-      return;
-    }
-    const outcome = await carryOut(parts, attempt, handingBack, log.child({ attempt: attempt.lease?.attempt }));
-    if (outcome === Outcome.OUTCOME_HANDED_BACK) message.nak();
-    else message.ack();
+    message.ack();
+    return attempt;
   } catch (error) {
-    log.warn({ err: error }, 'the attempt could not be reported; the job is queued again when its lease ends');
+    parts.log.warn({ err: error }, 'no job could be taken; another worker will be asked');
     message.nak(pauseMs);
+    return null;
   } finally {
-    parts.metrics.running.dec();
     clearInterval(alive);
   }
 }
 
-/** Null when the job needs nobody any more, or has somebody. */
+/** The job that has its turn; null when none waits any more. */
 async function take(
   { jobs, name }: Parts,
   jobId: string,
   handingBack: AbortSignal,
 ): Promise<StartAttemptResponse | null> {
   // Asked again when the answer was lost, the same request gives the same attempt.
-  const request = { jobId, worker: name, requestId: randomUUID() };
+  const request = { jobId, worker: name, requestId: randomUUID(), inTurn: true };
   try {
     return await retrying(handingBack, () => call(jobs.startAttempt.bind(jobs), request));
   } catch (error) {

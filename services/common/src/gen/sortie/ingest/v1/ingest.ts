@@ -23,6 +23,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
+import { Priority, priorityFromJSON, priorityToJSON } from "../../job/v1/job.js";
 
 export const protobufPackage = "sortie.ingest.v1";
 
@@ -255,6 +256,8 @@ export interface AddLayerRequest {
   requestId: string;
   /** Whether owner is an administrator, who may use anybody's files and services. */
   administrator: boolean;
+  /** Which of the jobs that wait is taken first; high is for administrators. */
+  priority: Priority;
 }
 
 export interface AddLayerResponse {
@@ -3090,6 +3093,7 @@ function createBaseAddLayerRequest(): AddLayerRequest {
     serviceUrl: "",
     requestId: "",
     administrator: false,
+    priority: 0,
   };
 }
 
@@ -3121,6 +3125,9 @@ export const AddLayerRequest: MessageFns<AddLayerRequest> = {
     }
     if (message.administrator !== false) {
       writer.uint32(72).bool(message.administrator);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(88).int32(message.priority);
     }
     return writer;
   },
@@ -3210,6 +3217,14 @@ export const AddLayerRequest: MessageFns<AddLayerRequest> = {
             message.administrator = reader.bool();
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3257,6 +3272,7 @@ export const AddLayerRequest: MessageFns<AddLayerRequest> = {
         ? globalThis.String(object.request_id)
         : "",
       administrator: isSet(object.administrator) ? globalThis.Boolean(object.administrator) : false,
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
     };
   },
 
@@ -3289,6 +3305,9 @@ export const AddLayerRequest: MessageFns<AddLayerRequest> = {
     if (message.administrator !== false) {
       obj.administrator = message.administrator;
     }
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
     return obj;
   },
 
@@ -3306,6 +3325,7 @@ export const AddLayerRequest: MessageFns<AddLayerRequest> = {
     message.serviceUrl = object.serviceUrl ?? "";
     message.requestId = object.requestId ?? "";
     message.administrator = object.administrator ?? false;
+    message.priority = object.priority ?? 0;
     return message;
   },
 };

@@ -248,6 +248,55 @@ export function stepToJSON(object: Step): string {
   }
 }
 
+/** Which of the jobs that wait is taken first. Within a priority, owners are served in turn. */
+export enum Priority {
+  /** PRIORITY_UNSPECIFIED - Normal. */
+  PRIORITY_UNSPECIFIED = 0,
+  /** PRIORITY_LOW - When nothing else waits. */
+  PRIORITY_LOW = 1,
+  PRIORITY_NORMAL = 2,
+  /** PRIORITY_HIGH - Before all others; for administrators to ask for. */
+  PRIORITY_HIGH = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function priorityFromJSON(object: any): Priority {
+  switch (object) {
+    case 0:
+    case "PRIORITY_UNSPECIFIED":
+      return Priority.PRIORITY_UNSPECIFIED;
+    case 1:
+    case "PRIORITY_LOW":
+      return Priority.PRIORITY_LOW;
+    case 2:
+    case "PRIORITY_NORMAL":
+      return Priority.PRIORITY_NORMAL;
+    case 3:
+    case "PRIORITY_HIGH":
+      return Priority.PRIORITY_HIGH;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Priority.UNRECOGNIZED;
+  }
+}
+
+export function priorityToJSON(object: Priority): string {
+  switch (object) {
+    case Priority.PRIORITY_UNSPECIFIED:
+      return "PRIORITY_UNSPECIFIED";
+    case Priority.PRIORITY_LOW:
+      return "PRIORITY_LOW";
+    case Priority.PRIORITY_NORMAL:
+      return "PRIORITY_NORMAL";
+    case Priority.PRIORITY_HIGH:
+      return "PRIORITY_HIGH";
+    case Priority.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** What encodes the pictures. */
 export enum Engine {
   ENGINE_UNSPECIFIED = 0,
@@ -520,6 +569,7 @@ export interface Job {
   cancelRequested: boolean;
   /** Number of the attempt whose output is the job's; 0 while none is committed. */
   committedAttempt: number;
+  priority: Priority;
 }
 
 /** A fact in the life of a job, numbered from 1 without gaps. */
@@ -558,9 +608,13 @@ export interface CreateJobRequest {
   type: JobType;
   owner: string;
   inputs: JobInputs | undefined;
+  priority: Priority;
+  /** Says only whether the job would be taken now, and creates none (AIP-163). */
+  validateOnly: boolean;
 }
 
 export interface CreateJobResponse {
+  /** Absent when it was only asked about. */
   job: Job | undefined;
 }
 
@@ -635,11 +689,14 @@ export interface Lease {
 }
 
 export interface StartAttemptRequest {
+  /** The job that the message from the work queue names. */
   jobId: string;
   /** Name of the worker: host and process. */
   worker: string;
   /** A UUID for this try to take the job: when the answer was lost, the same id gives the same attempt. Empty for none. */
   requestId: string;
+  /** Whichever job has its turn is taken, and job_id says only that there is one. */
+  inTurn: boolean;
 }
 
 export interface StartAttemptResponse {
@@ -1849,6 +1906,7 @@ function createBaseJob(): Job {
     lastSequence: 0,
     cancelRequested: false,
     committedAttempt: 0,
+    priority: 0,
   };
 }
 
@@ -1907,6 +1965,9 @@ export const Job: MessageFns<Job> = {
     }
     if (message.committedAttempt !== 0) {
       writer.uint32(144).int32(message.committedAttempt);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(152).int32(message.priority);
     }
     return writer;
   },
@@ -2068,6 +2129,14 @@ export const Job: MessageFns<Job> = {
             message.committedAttempt = reader.int32();
             continue;
           }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2132,6 +2201,7 @@ export const Job: MessageFns<Job> = {
         : isSet(object.committed_attempt)
         ? globalThis.Number(object.committed_attempt)
         : 0,
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
     };
   },
 
@@ -2191,6 +2261,9 @@ export const Job: MessageFns<Job> = {
     if (message.committedAttempt !== 0) {
       obj.committedAttempt = Math.round(message.committedAttempt);
     }
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
     return obj;
   },
 
@@ -2225,6 +2298,7 @@ export const Job: MessageFns<Job> = {
     message.lastSequence = object.lastSequence ?? 0;
     message.cancelRequested = object.cancelRequested ?? false;
     message.committedAttempt = object.committedAttempt ?? 0;
+    message.priority = object.priority ?? 0;
     return message;
   },
 };
@@ -2673,7 +2747,7 @@ export const CancelRequested: MessageFns<CancelRequested> = {
 };
 
 function createBaseCreateJobRequest(): CreateJobRequest {
-  return { requestId: "", type: 0, owner: "", inputs: undefined };
+  return { requestId: "", type: 0, owner: "", inputs: undefined, priority: 0, validateOnly: false };
 }
 
 export const CreateJobRequest: MessageFns<CreateJobRequest> = {
@@ -2689,6 +2763,12 @@ export const CreateJobRequest: MessageFns<CreateJobRequest> = {
     }
     if (message.inputs !== undefined) {
       JobInputs.encode(message.inputs, writer.uint32(34).fork()).join();
+    }
+    if (message.priority !== 0) {
+      writer.uint32(40).int32(message.priority);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(48).bool(message.validateOnly);
     }
     return writer;
   },
@@ -2738,6 +2818,22 @@ export const CreateJobRequest: MessageFns<CreateJobRequest> = {
             message.inputs = JobInputs.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2760,6 +2856,12 @@ export const CreateJobRequest: MessageFns<CreateJobRequest> = {
       type: isSet(object.type) ? jobTypeFromJSON(object.type) : 0,
       owner: isSet(object.owner) ? globalThis.String(object.owner) : "",
       inputs: isSet(object.inputs) ? JobInputs.fromJSON(object.inputs) : undefined,
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      validateOnly: isSet(object.validateOnly)
+        ? globalThis.Boolean(object.validateOnly)
+        : isSet(object.validate_only)
+        ? globalThis.Boolean(object.validate_only)
+        : false,
     };
   },
 
@@ -2777,6 +2879,12 @@ export const CreateJobRequest: MessageFns<CreateJobRequest> = {
     if (message.inputs !== undefined) {
       obj.inputs = JobInputs.toJSON(message.inputs);
     }
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
+    if (message.validateOnly !== false) {
+      obj.validateOnly = message.validateOnly;
+    }
     return obj;
   },
 
@@ -2791,6 +2899,8 @@ export const CreateJobRequest: MessageFns<CreateJobRequest> = {
     message.inputs = (object.inputs !== undefined && object.inputs !== null)
       ? JobInputs.fromPartial(object.inputs)
       : undefined;
+    message.priority = object.priority ?? 0;
+    message.validateOnly = object.validateOnly ?? false;
     return message;
   },
 };
@@ -3900,7 +4010,7 @@ export const Lease: MessageFns<Lease> = {
 };
 
 function createBaseStartAttemptRequest(): StartAttemptRequest {
-  return { jobId: "", worker: "", requestId: "" };
+  return { jobId: "", worker: "", requestId: "", inTurn: false };
 }
 
 export const StartAttemptRequest: MessageFns<StartAttemptRequest> = {
@@ -3913,6 +4023,9 @@ export const StartAttemptRequest: MessageFns<StartAttemptRequest> = {
     }
     if (message.requestId !== "") {
       writer.uint32(26).string(message.requestId);
+    }
+    if (message.inTurn !== false) {
+      writer.uint32(32).bool(message.inTurn);
     }
     return writer;
   },
@@ -3954,6 +4067,14 @@ export const StartAttemptRequest: MessageFns<StartAttemptRequest> = {
             message.requestId = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.inTurn = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3979,6 +4100,11 @@ export const StartAttemptRequest: MessageFns<StartAttemptRequest> = {
         : isSet(object.request_id)
         ? globalThis.String(object.request_id)
         : "",
+      inTurn: isSet(object.inTurn)
+        ? globalThis.Boolean(object.inTurn)
+        : isSet(object.in_turn)
+        ? globalThis.Boolean(object.in_turn)
+        : false,
     };
   },
 
@@ -3993,6 +4119,9 @@ export const StartAttemptRequest: MessageFns<StartAttemptRequest> = {
     if (message.requestId !== "") {
       obj.requestId = message.requestId;
     }
+    if (message.inTurn !== false) {
+      obj.inTurn = message.inTurn;
+    }
     return obj;
   },
 
@@ -4004,6 +4133,7 @@ export const StartAttemptRequest: MessageFns<StartAttemptRequest> = {
     message.jobId = object.jobId ?? "";
     message.worker = object.worker ?? "";
     message.requestId = object.requestId ?? "";
+    message.inTurn = object.inTurn ?? false;
     return message;
   },
 };
@@ -6031,7 +6161,8 @@ export type JobServiceService = typeof JobServiceService;
 export const JobServiceService = {
   /**
    * Creates a job and puts it on the work queue. The same request_id of the same owner and service gives the same job
-   * (AIP-155); ALREADY_EXISTS when the request is another one than that which came with the id before.
+   * (AIP-155); ALREADY_EXISTS when the request is another one than that which came with the id before. RESOURCE_EXHAUSTED with
+   * reason LIMIT_REACHED while the owner has as many jobs in the queue as one may.
    */
   createJob: {
     path: "/sortie.job.v1.JobService/CreateJob" as const,
@@ -6096,7 +6227,10 @@ export const JobServiceService = {
     responseSerialize: (value: CancelJobResponse): Buffer => Buffer.from(CancelJobResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelJobResponse => CancelJobResponse.decode(value),
   },
-  /** A worker takes a job: the lease that all later reports must name. The same request_id gives the same attempt. */
+  /**
+   * A worker takes a job: the lease that all later reports must name. The same request_id gives the same attempt.
+   * FAILED_PRECONDITION with reason JOB_NOT_QUEUED when there is none to take.
+   */
   startAttempt: {
     path: "/sortie.job.v1.JobService/StartAttempt" as const,
     requestStream: false as const,
@@ -6198,7 +6332,8 @@ export const JobServiceService = {
 export interface JobServiceServer extends UntypedServiceImplementation {
   /**
    * Creates a job and puts it on the work queue. The same request_id of the same owner and service gives the same job
-   * (AIP-155); ALREADY_EXISTS when the request is another one than that which came with the id before.
+   * (AIP-155); ALREADY_EXISTS when the request is another one than that which came with the id before. RESOURCE_EXHAUSTED with
+   * reason LIMIT_REACHED while the owner has as many jobs in the queue as one may.
    */
   createJob: handleUnaryCall<CreateJobRequest, CreateJobResponse>;
   /** One job. NOT_FOUND when there is none. */
@@ -6214,7 +6349,10 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   watchJob: handleServerStreamingCall<WatchJobRequest, WatchJobResponse>;
   /** Asks for a job to end. A queued job ends at once, a running one when its worker lets go. */
   cancelJob: handleUnaryCall<CancelJobRequest, CancelJobResponse>;
-  /** A worker takes a job: the lease that all later reports must name. The same request_id gives the same attempt. */
+  /**
+   * A worker takes a job: the lease that all later reports must name. The same request_id gives the same attempt.
+   * FAILED_PRECONDITION with reason JOB_NOT_QUEUED when there is none to take.
+   */
   startAttempt: handleUnaryCall<StartAttemptRequest, StartAttemptResponse>;
   /** Renews one lease. RenewLeases does the same for all leases of a worker; this one stays for workers that do not know it. */
   heartbeat: handleUnaryCall<HeartbeatRequest, HeartbeatResponse>;
@@ -6240,7 +6378,8 @@ export interface JobServiceServer extends UntypedServiceImplementation {
 export interface JobServiceClient extends Client {
   /**
    * Creates a job and puts it on the work queue. The same request_id of the same owner and service gives the same job
-   * (AIP-155); ALREADY_EXISTS when the request is another one than that which came with the id before.
+   * (AIP-155); ALREADY_EXISTS when the request is another one than that which came with the id before. RESOURCE_EXHAUSTED with
+   * reason LIMIT_REACHED while the owner has as many jobs in the queue as one may.
    */
   createJob(
     request: CreateJobRequest,
@@ -6331,7 +6470,10 @@ export interface JobServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelJobResponse) => void,
   ): ClientUnaryCall;
-  /** A worker takes a job: the lease that all later reports must name. The same request_id gives the same attempt. */
+  /**
+   * A worker takes a job: the lease that all later reports must name. The same request_id gives the same attempt.
+   * FAILED_PRECONDITION with reason JOB_NOT_QUEUED when there is none to take.
+   */
   startAttempt(
     request: StartAttemptRequest,
     callback: (error: ServiceError | null, response: StartAttemptResponse) => void,

@@ -13,7 +13,10 @@ export const protobufFileName = "sortie/job/v1/message.proto";
 
 /** The messages on NATS. They are a bell, never the record: whoever hears one reads the book. */
 
-/** On the work queue, subject `sortie.job.v1.work`: this job wants a worker. */
+/**
+ * On the work queue, subject `sortie.job.v1.work.<job_id>`: there is work. Which job a worker gets is decided when it takes one; this
+ * one had its turn when the message was written.
+ */
 export interface WorkMessage {
   jobId: string;
 }
