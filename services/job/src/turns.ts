@@ -12,17 +12,30 @@ import type { JobLimits } from './limits.js';
 export const rankOf = (priority: Priority): number =>
   priority === Priority.PRIORITY_HIGH ? 1 : priority === Priority.PRIORITY_LOW ? -1 : 0;
 
-/** Jobs that could begin now, each with its owner's turn: 1 for what would be the only job of its owner that runs. */
-const ready = `
-  WITH running AS (SELECT owner, count(*) AS jobs FROM jobs WHERE state = 2 GROUP BY owner),
-  waiting AS (
+/** How many jobs of each owner run. */
+const running = 'running AS (SELECT owner, count(*) AS jobs FROM jobs WHERE state = 2 GROUP BY owner)';
+
+/**
+ * The first jobs of each owner that waits, each with its turn: 1 for what would be the only job of its owner that runs. Owners are
+ * found by steps from one to the next in the index, so that the cost grows with their number and not with that of all jobs.
+ */
+const first = `
+  WITH RECURSIVE owners (owner) AS (
+    (SELECT owner FROM jobs WHERE state = 1 ORDER BY owner LIMIT 1)
+    UNION ALL
+    SELECT (SELECT owner FROM jobs WHERE state = 1 AND owner > owners.owner ORDER BY owner LIMIT 1)
+    FROM owners WHERE owners.owner IS NOT NULL),
+  ${running},
+  room AS (
+    SELECT owner, COALESCE(running.jobs, 0) AS jobs, LEAST($1::bigint - COALESCE(running.jobs, 0), $2::bigint) AS room
+    FROM owners LEFT JOIN running USING (owner) WHERE owner IS NOT NULL),
+  first AS (
     SELECT job_id, owner, priority, create_time,
-      row_number() OVER (PARTITION BY owner ORDER BY priority DESC, create_time, job_id) AS place
-    FROM jobs WHERE state = 1 AND queue_after <= clock_timestamp()),
-  ready AS (
-    SELECT job_id, owner, priority, create_time, place + COALESCE(running.jobs, 0) AS turn
-    FROM waiting LEFT JOIN running USING (owner)
-    WHERE place + COALESCE(running.jobs, 0) <= $1)`;
+      room.jobs + row_number() OVER (PARTITION BY owner ORDER BY priority DESC, create_time, job_id) AS turn
+    FROM room CROSS JOIN LATERAL (
+      SELECT job_id, priority, create_time FROM jobs
+      WHERE state = 1 AND jobs.owner = room.owner AND queue_after <= clock_timestamp()
+      ORDER BY priority DESC, create_time, job_id LIMIT GREATEST(room.room, 0)) AS waiting)`;
 
 /** PostgreSQL knows no infinite integer. */
 const most = (limit: number): number => Math.min(limit, Number.MAX_SAFE_INTEGER);
@@ -36,8 +49,8 @@ export class Turns {
   /** Jobs that wait for a worker and may have one, in the order in which they are to begin. */
   async next(count: number): Promise<string[]> {
     const rows = await this.database.query(
-      `${ready} SELECT job_id FROM ready LEFT JOIN turns USING (owner)
-       ORDER BY priority DESC, turn, served NULLS FIRST, create_time, job_id LIMIT $2`,
+      `${first} SELECT job_id FROM first LEFT JOIN turns USING (owner)
+       ORDER BY priority DESC, turn, served NULLS FIRST, create_time, job_id LIMIT $2::bigint`,
       [most(this.limits.runningJobs), count],
     );
     return rows.map((row) => row['job_id'] as string);
@@ -46,7 +59,11 @@ export class Turns {
   /** How many workers would have something to do: one for each job that runs or could begin. */
   async workersWanted(): Promise<number> {
     const [row] = await this.database.query(
-      `${ready} SELECT (SELECT count(*) FROM ready) + (SELECT count(*) FROM jobs WHERE state = 2) AS wanted`,
+      `WITH ${running},
+       waiting AS (
+         SELECT owner, count(*) AS jobs FROM jobs WHERE state = 1 AND queue_after <= clock_timestamp() GROUP BY owner)
+       SELECT COALESCE(sum(GREATEST(COALESCE(running.jobs, 0), LEAST($1::bigint, COALESCE(running.jobs, 0) + COALESCE(waiting.jobs, 0)))), 0)::bigint AS wanted
+       FROM running FULL JOIN waiting USING (owner)`,
       [most(this.limits.runningJobs)],
     );
     return row?.['wanted'] as number;
