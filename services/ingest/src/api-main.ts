@@ -5,6 +5,7 @@ import { newLogger } from '@sortie/common/log';
 import { announce, goOnAfterErrors, required, stopOnSignal } from '@sortie/common/process';
 import { newVitals, serveVitals } from '@sortie/common/vitals';
 import { startIngestApi } from './api.js';
+import { userLimits } from './limits.js';
 
 const { env } = process;
 const log = newLogger('ingest-api', env['SORTIE_LOG_LEVEL']);
@@ -22,6 +23,7 @@ const api = await startIngestApi(
     jobAddress: required(env, 'SORTIE_JOB_ADDRESS'),
     identity: openIdentity(required(env, 'SORTIE_IDENTITY')),
     maxUploadBytes: Number(env['SORTIE_MAX_UPLOAD_BYTES'] ?? defaultMaxUploadBytes),
+    limits: userLimits(env),
     maxConnectionAgeSeconds: maxConnectionAgeSeconds(env),
   },
   log,

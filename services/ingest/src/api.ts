@@ -7,10 +7,12 @@ import type { Logger } from '@sortie/common/log';
 import { openStorage } from '@sortie/common/storage';
 import { newVitals, type Vitals } from '@sortie/common/vitals';
 import { Catalogue } from './catalogue.js';
+import { Admission, defaultLimits, type UserLimits } from './limits.js';
 import { newIngestServer } from './server.js';
 import { storageMetrics } from './storage-metrics.js';
 import { whenUsable } from './storage-check.js';
 import { startSweeper } from './sweeper.js';
+import { keepUsage, Usage } from './usage.js';
 
 export interface IngestApiSettings {
   /** host:port; port 0 for any free one. */
@@ -19,6 +21,7 @@ export interface IngestApiSettings {
   jobAddress: string;
   identity: Identity;
   maxUploadBytes: number;
+  limits?: UserLimits;
   /** After so long a client's connection is renewed. */
   maxConnectionAgeSeconds?: number;
 }
@@ -45,10 +48,13 @@ export async function startIngestApi(
   const server = newServer(vitals, identity, log, settings.maxConnectionAgeSeconds);
   const { maxUploadBytes } = settings;
   const catalogue = new Catalogue(storage);
+  const limits = settings.limits ?? defaultLimits;
+  const usage = new Usage(storage, catalogue);
+  const admission = new Admission(limits, usage);
   const { stored } = storageMetrics(registry, storage);
   server.addService(
     IngestServiceService,
-    newIngestServer({ catalogue, storage, jobs, maxUploadBytes, stored, identity, log }),
+    newIngestServer({ catalogue, storage, jobs, maxUploadBytes, admission, stored, identity, log }),
   );
   const running = await startServer(server, 'sortie.ingest.v1.IngestService', settings.listen, vitals, identity);
   // Layers can be read without the Job service.
@@ -62,13 +68,14 @@ export async function startIngestApi(
   const warming = catalogue.warm(stopping.signal).catch((error: unknown) => {
     log.debug({ err: error }, 'lists could not be read ahead');
   });
+  const counting = limits.storedBytes === Infinity ? null : keepUsage(usage, stopping.signal, log);
   log.info({ port: running.port }, 'ingest API is up');
   return {
     port: running.port,
     stop: async (hurry) => {
       health.stop();
       stopping.abort();
-      await Promise.all([warming, sweeper.stop()]);
+      await Promise.all([warming, counting, sweeper.stop()]);
       await running.stop(stopMs, hurry);
       jobs.close();
     },

@@ -20,6 +20,7 @@ import type { GpuPool } from './gpu/admission.js';
 import type { EngineSettings } from './gpu/settings.js';
 import type { StorageMetrics } from './storage-metrics.js';
 import type { KeptLease } from './worker/lease-keeper.js';
+import type { JobBudget } from './worker/limits.js';
 import type { WorkerMetrics } from './worker/metrics.js';
 
 export interface RunSettings {
@@ -28,6 +29,7 @@ export interface RunSettings {
   engine: EngineSettings;
   /** Bytes of memory that one job may take. */
   jobMemory: number;
+  budget: JobBudget;
 }
 
 /** What the steps count. */

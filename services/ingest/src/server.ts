@@ -20,6 +20,7 @@ import { checkText, maxFiles, maxLength } from '@sortie/common/text';
 import type { Counter } from 'prom-client';
 import type { Catalogue } from './catalogue.js';
 import { contentType } from './media/content-type.js';
+import type { Admission } from './limits.js';
 import { getService, listServices } from './listing.js';
 import { splitInputs } from './media/upload.js';
 
@@ -28,9 +29,10 @@ export interface IngestServerParts {
   storage: Storage;
   jobs: JobServiceClient;
   maxUploadBytes: number;
+  admission: Admission;
   /** Counts the bytes of uploads. */
   stored: Counter<'kind'>;
-  identity: Pick<Identity, 'speakerOf'>;
+  identity: Pick<Identity, 'speakerOf' | 'callerOf'>;
   log: Logger;
 }
 
@@ -39,15 +41,22 @@ export function newIngestServer({
   storage,
   jobs,
   maxUploadBytes,
+  admission,
   stored,
   identity,
   log,
 }: IngestServerParts): IngestServiceServer {
   return {
     uploadFile: clientStream(log, async (messages, _signal, call) => {
-      const file = await receive(messages, catalogue, maxUploadBytes, (statement) =>
-        identity.speakerOf(call, statement),
-      );
+      const file = await receive(messages, {
+        catalogue,
+        maxUploadBytes,
+        admission,
+        // The gateway says only behind the file for whom it speaks.
+        speaksAtOnce: identity.callerOf(call)?.kind !== 'gateway',
+        speakerBy: (statement) => identity.speakerOf(call, statement),
+      });
+      admission.note(file);
       const { fileId, sizeBytes, owner } = file;
       log.info({ file: fileId, sizeBytes, owner }, 'file stored');
       stored.inc({ kind: 'upload' }, sizeBytes);
@@ -122,6 +131,7 @@ export function newIngestServer({
         { layerName, description },
         { owner, requestId, asked: [layerName, description, files.map((file) => file.fileId), words] },
         async () => {
+          await admission.checkRoom(owner);
           await callService(jobs.createJob.bind(jobs), creating(0, '', true));
         },
       );
@@ -137,12 +147,16 @@ export function newIngestServer({
   };
 }
 
+interface Receiving extends Pick<IngestServerParts, 'catalogue' | 'maxUploadBytes' | 'admission'> {
+  /** Whether the caller shows with the call for whom it speaks. */
+  speaksAtOnce: boolean;
+  speakerBy: (statement: string | undefined) => Speaker;
+}
+
 /** Takes the header, then streams the bytes into the storage; gRPC's flow control holds the sender back. */
 async function receive(
   parts: AsyncIterable<UploadFileRequest>,
-  catalogue: Catalogue,
-  maxUploadBytes: number,
-  speakerBy: (statement: string | undefined) => Speaker,
+  { catalogue, maxUploadBytes, admission, speaksAtOnce, speakerBy }: Receiving,
 ): Promise<File> {
   const messages = parts[Symbol.asyncIterator]();
   const nextPart = async (): Promise<UploadFileRequest['part']> => {
@@ -161,6 +175,9 @@ async function receive(
   };
   checkAbout('header');
   checkText('header.file_name', fileName, { min: 1, max: maxLength.fileName });
+  if (owner !== '' && speaksAtOnce) mustSpeakFor(speakerBy(undefined), owner);
+  const begunFor = owner;
+  let incoming = owner === '' ? null : await admission.begin(owner);
 
   async function* bytes(): AsyncGenerator<Uint8Array> {
     let sizeBytes = 0;
@@ -168,6 +185,7 @@ async function receive(
       const part = await nextPart();
       if (part?.$case === 'data') {
         sizeBytes += part.value.length;
+        incoming?.grow(sizeBytes);
         yield part.value;
       } else if (part?.$case === 'finish') {
         if (part.value.sizeBytes !== sizeBytes) {
@@ -178,11 +196,20 @@ async function receive(
         if (owner === '') throw SortieError.field('owner', 'is missing in the header and in the finish');
         mustSpeakFor(speakerBy(part.value.userStatement), owner);
         checkAbout('finish');
+        if (owner !== begunFor) {
+          incoming?.end();
+          incoming = await admission.begin(owner);
+        }
+        incoming?.grow(sizeBytes);
         return;
       } else throw SortieError.field('data', 'must follow the header');
     }
   }
-  return catalogue.upload(fileName, bytes(), () => ({ owner, description }), maxUploadBytes);
+  try {
+    return await catalogue.upload(fileName, bytes(), () => ({ owner, description }), maxUploadBytes);
+  } finally {
+    incoming?.end();
+  }
 }
 
 async function* sendFile(

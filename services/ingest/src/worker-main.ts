@@ -8,6 +8,7 @@ import { wantsBestEffort } from './confined/state.js';
 import { jobMemory } from './engine/memory.js';
 import { engineSettings } from './gpu/settings.js';
 import { packagedFfprobe } from './media/probe.js';
+import { jobBudget } from './worker/limits.js';
 import { startWorker } from './worker/worker.js';
 
 const { env } = process;
@@ -29,6 +30,7 @@ const worker = await startWorker(
       ffprobe: env['SORTIE_FFPROBE'] ?? packagedFfprobe(),
       engine: engineSettings(env),
       jobMemory: jobMemory(memoryLimit(), jobs),
+      budget: jobBudget(env),
     },
     jobs,
     drainMs: Number(env['SORTIE_DRAIN_SECONDS'] ?? 3_600) * 1000,

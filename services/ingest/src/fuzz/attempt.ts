@@ -15,6 +15,7 @@ import { GpuPool } from '../gpu/admission.js';
 import { engineSettings } from '../gpu/settings.js';
 import { packagedFfprobe } from '../media/probe.js';
 import { ingest } from '../pipeline.js';
+import { defaultBudget } from '../worker/limits.js';
 import { Run, StepError } from '../run.js';
 import type { Input } from './inputs.js';
 
@@ -82,6 +83,7 @@ export async function attempt(root: string, inputs: readonly Input[], signal: Ab
         ffprobe: packagedFfprobe(),
         engine: { ...engineSettings({}), engine: 'cpu', preset: 'ultrafast', threads: 1 },
         jobMemory,
+        budget: defaultBudget,
       },
       gpus: new GpuPool([]),
       signal,

@@ -257,6 +257,12 @@ async function take(
 const isLost = (signal: AbortSignal): boolean =>
   signal.reason instanceof SortieError && signal.reason.code === 'LEASE_LOST';
 
+/** setTimeout takes no more than 31 bits of milliseconds: 24 days. */
+const longestTimer = 2 ** 31 - 1;
+
+const tooLong = (seconds: number): SortieError =>
+  new SortieError('LIMIT_EXCEEDED', `The job took longer than ${seconds} s, which is the limit. Publish the video in parts, or with fewer resolutions, or ask the operator for more.`); // prettier-ignore
+
 /** Works on the job and reports the end of the attempt, whatever became of it. */
 async function carryOut(
   parts: Parts,
@@ -273,6 +279,8 @@ async function carryOut(
     ending.abort(reason);
   });
   const signal = AbortSignal.any([ending.signal, handingBack]);
+  const { seconds } = settings.run.budget;
+  const limit = setTimeout(() => ending.abort(tooLong(seconds)), Math.min(seconds * 1000, longestTimer));
   let directory: string | null = null;
   log.info('attempt begins');
   try {
@@ -293,6 +301,7 @@ async function carryOut(
     log.info({ outcome: Outcome[end.outcome], error: end.error?.code }, 'attempt ended');
     return end.outcome;
   } finally {
+    clearTimeout(limit);
     kept.release();
     if (directory !== null) await removeAttemptDirectory(directory, log);
   }
@@ -330,6 +339,9 @@ function outcomeOf(
   const failure = thrown instanceof StepError ? thrown : new StepError(Step.STEP_UNSPECIFIED, SortieError.from(thrown));
   const { code, message, retryable } = failure.error;
   if (signal.reason === handedBack) return { outcome: Outcome.OUTCOME_HANDED_BACK, error: undefined };
+  const reason: unknown = signal.reason;
+  if (reason instanceof SortieError && reason.code === 'LIMIT_EXCEEDED')
+    return { outcome: Outcome.OUTCOME_FAILED, error: { code: reason.code, message: reason.message, step: failure.step, retryable: false } }; // prettier-ignore
   if (signal.aborted && code === 'CANCELLED') return { outcome: Outcome.OUTCOME_CANCELLED, error: undefined };
   log.warn({ step: Step[failure.step], code, err: failure.error.cause ?? failure.error }, 'attempt failed');
   return { outcome: Outcome.OUTCOME_FAILED, error: { code, message, step: failure.step, retryable } };
