@@ -51,12 +51,13 @@ function providedTo(request: FastifyRequest, context: Context, token: string): B
 export const signedIn = (request: FastifyRequest, context: Context): Bearer | null =>
   check(request, context, cookie(request, context));
 
-/** Throws 499 without a token, 498 with one that does not hold. */
+/** Throws 499 without a token, 498 with one that does not hold, 429 when the user asks too often. */
 export function userOf(request: FastifyRequest, context: Context, token = tokenOf(request, context)): Bearer {
   if (token === '') throw tokenRequired();
   // An old token in an address, as a bookmark has it, does not shut out who is signed in.
   const user = providedTo(request, context, token) ?? check(request, context, token) ?? signedIn(request, context);
   if (!user) throw invalidToken();
+  context.rates.take(user.username, request);
   return user;
 }
 

@@ -7,6 +7,7 @@ import type { Logger } from '@sortie/common/log';
 import type { Registry } from 'prom-client';
 import type { Jobs } from './jobs.js';
 import type { Provider } from './oidc/provider.js';
+import type { Rates } from './rates.js';
 import type { Sessions } from './sessions/sessions.js';
 import { localOrigin } from './settings/public-url.js';
 import type { Passwords } from './sign-in/passwords.js';
@@ -19,6 +20,9 @@ export interface Context {
   identity: Pick<Identity, 'speakFor' | 'statementFor'>;
   passwords: Passwords;
   sessions: Sessions;
+  rates: Rates;
+  /** Event streams that one user may have open. */
+  maxEventStreams: number;
   /** Null when all users are our own. */
   provider: Provider | null;
   /** First part of every path, e.g. "/arcgis". */

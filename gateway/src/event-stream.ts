@@ -9,8 +9,7 @@ const keepAliveMs = 15_000;
 const retryFrame = 'retry: 1000\n\n';
 /** How often it is looked whether the callers may still listen. */
 const lookMs = 250;
-/** Streams of one user in one gateway: each one is a connection here, and a stream of the Job service. */
-export const streamsPerUser = 300;
+const comeAgainSeconds = 10;
 
 /** What one event looks like on the wire; `id` is what a client comes back with as Last-Event-ID. */
 export const eventFrame = (name: string, data: string, id?: number): string =>
@@ -72,6 +71,9 @@ export class EventStreams {
   private readonly watched = new Map<AbortController, () => boolean>();
   private timer: NodeJS.Timeout | undefined;
 
+  /** How many one user may have open. */
+  constructor(private readonly most: number) {}
+
   /** Ends all; their clients come back with Last-Event-ID, to another gateway. */
   stop(): void {
     this.going.abort();
@@ -89,8 +91,13 @@ export class EventStreams {
   /** Throws 429 when the user has too many already. */
   send(reply: FastifyReply, { username, holds, frames }: EventStreamRequest): void {
     const count = this.open.get(username) ?? 0;
-    if (count >= streamsPerUser) {
-      throw new RestError(429, `No more than ${streamsPerUser} event streams of one user at once; close some of them.`);
+    if (count >= this.most) {
+      throw new RestError(
+        429,
+        `${username} has ${this.most} event streams open, which is the limit for one user. Close some of them, and try again.`,
+        [],
+        comeAgainSeconds,
+      );
     }
     this.open.set(username, count + 1);
     const left = new AbortController();

@@ -5,7 +5,7 @@ import { call } from '@sortie/common/grpc';
 import { saveUser } from '@sortie/common/users';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { streamsPerUser } from './event-stream.js';
+import { usualEventStreams } from './settings/settings.js';
 import { startSite, type Site } from './testing/site.js';
 
 interface Context {
@@ -139,9 +139,9 @@ it('a user has a limited number of streams, and gets one again when another is c
   let count = 0;
   while (await opened(count === 0 ? last.signal : closing.signal)) {
     count++;
-    assert.ok(count <= streamsPerUser, 'there is no limit');
+    assert.ok(count <= usualEventStreams, 'there is no limit');
   }
-  assert.is(count, streamsPerUser);
+  assert.is(count, usualEventStreams);
   // Others have their own.
   const other = await open(site, jobId, site.token('root'), closing.signal);
   assert.match(other.headers.get('content-type') ?? '', 'text/event-stream');

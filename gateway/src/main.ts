@@ -12,6 +12,7 @@ import { newApp } from './app.js';
 import { Tokens } from './arcgis/tokens.js';
 import { Jobs } from './jobs.js';
 import { Provider } from './oidc/provider.js';
+import { Rates } from './rates.js';
 import { openKeys } from './sessions/keys.js';
 import { FileRevocations, OwnRevocations } from './sessions/revocations.js';
 import { Sessions } from './sessions/sessions.js';
@@ -54,6 +55,8 @@ const app = newApp(
       revocations,
       maxMs: settings.maxTokenMinutes * 60_000,
     }),
+    rates: new Rates(settings.maxRequestsPerSecond),
+    maxEventStreams: settings.maxEventStreams,
     provider: oidc && new Provider(oidc, secret),
     root: settings.root,
     publicUrl: settings.publicUrl,

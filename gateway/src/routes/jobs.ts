@@ -121,7 +121,7 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
     }),
   );
 
-  const streams = new EventStreams();
+  const streams = new EventStreams(context.maxEventStreams);
   app.addHook('preClose', () => {
     streams.stop();
     return Promise.resolve();

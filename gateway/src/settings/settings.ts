@@ -1,4 +1,5 @@
 // What the gateway is told by its environment. Whatever is wrong with it ends the start with a sentence that says what to write.
+import { limitOf } from '@sortie/common/limits';
 import { required } from '@sortie/common/process';
 import { splitAddress } from '@sortie/common/vitals';
 import { oidcSettings, type OidcSettings } from '../oidc/settings.js';
@@ -25,7 +26,13 @@ export interface GatewaySettings {
   trustProxy: TrustProxy;
   maxUploadBytes: number;
   maxUnsignedUploadBytes: number;
+  /** Of one user. */
+  maxRequestsPerSecond: number;
+  maxEventStreams: number;
 }
+
+/** Each one is a connection here, and a stream of the Job service. */
+export const usualEventStreams = 300;
 
 function parseRoot(text: string): string {
   if (/^(\/[A-Za-z0-9._~-]+)*$/.test(text)) return text;
@@ -59,5 +66,7 @@ export function gatewaySettings(env: NodeJS.ProcessEnv): GatewaySettings {
       env['SORTIE_MAX_UNSIGNED_UPLOAD_BYTES'] ?? '1073741824',
       0,
     ),
+    maxRequestsPerSecond: limitOf(env, 'SORTIE_MAX_REQUESTS_PER_SECOND', Infinity),
+    maxEventStreams: limitOf(env, 'SORTIE_MAX_EVENT_STREAMS', usualEventStreams),
   };
 }

@@ -10,7 +10,7 @@
 // What a guesser gets is therefore bounded by the addresses that it owns, and what an honest user loses is bounded by what its own
 // address does. An IPv6 address counts by its first 64 bits, the smallest network that is given to one customer (RFC 6177).
 import { isIPv6 } from 'node:net';
-import { Counts } from './counts.js';
+import { Counts } from '../counts.js';
 
 export const limits = { known: 10, pair: 10, address: 30, name: 50, slowedPair: 1 } as const;
 export const windowMs = 60_000;

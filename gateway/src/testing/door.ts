@@ -15,7 +15,9 @@ import { Tokens } from '../arcgis/tokens.js';
 import type { Context } from '../context.js';
 import { Jobs } from '../jobs.js';
 import { OwnRevocations } from '../sessions/revocations.js';
+import { Rates } from '../rates.js';
 import { Sessions } from '../sessions/sessions.js';
+import { usualEventStreams } from '../settings/settings.js';
 import type { TrustProxy } from '../settings/trust-proxy.js';
 import { Passwords } from '../sign-in/passwords.js';
 
@@ -56,6 +58,8 @@ export async function openDoor(
     identity: identity('gateway'),
     passwords: new Passwords((username, given) => users.check(username, given)),
     sessions,
+    rates: new Rates(Infinity),
+    maxEventStreams: usualEventStreams,
     provider: null,
     root: '/arcgis',
     publicUrl: null,

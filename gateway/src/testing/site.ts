@@ -19,7 +19,9 @@ import { newApp } from '../app.js';
 import { Tokens } from '../arcgis/tokens.js';
 import { Jobs } from '../jobs.js';
 import { OwnRevocations } from '../sessions/revocations.js';
+import { Rates } from '../rates.js';
 import { Sessions } from '../sessions/sessions.js';
+import { usualEventStreams } from '../settings/settings.js';
 import { Passwords } from '../sign-in/passwords.js';
 
 export interface Site {
@@ -102,6 +104,8 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
       identity: identity('gateway'),
       passwords: new Passwords((username, password) => users.check(username, password)),
       sessions,
+      rates: new Rates(Infinity),
+      maxEventStreams: usualEventStreams,
       provider: null,
       root: '/arcgis',
       publicUrl: null,

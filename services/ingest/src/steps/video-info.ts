@@ -14,12 +14,12 @@ export function planVideo(run: Run, source: Source, info: StreamInfo, tracks: re
     outputDir: run.parts.directory,
     settings: run.parts.settings.engine,
   });
-  const { gigapixels } = run.parts.settings.budget;
-  const maxFrames = framesOf(gigapixels, info);
+  const { megapixels } = run.parts.settings.budget;
+  const maxFrames = framesOf(megapixels, info);
   if (surelyMoreThan(maxFrames, info, source.file.sizeBytes)) {
     throw new SortieError(
       'LIMIT_EXCEEDED',
-      `The video is too much for one job: about ${Math.round(toldFrames(info))} frames of ${info.video.width}x${info.video.height}, where ${maxFrames} are taken (${gigapixels} gigapixels). Cut it into parts, or ask the operator for more.`,
+      `The video is too much for one job: about ${Math.round(toldFrames(info))} frames of ${info.video.width}x${info.video.height}, where ${maxFrames} are taken (${megapixels} megapixels). Cut it into parts, or ask the operator for more.`,
     );
   }
   plan.engine.maxFrames = Math.min(plan.engine.maxFrames, maxFrames);
@@ -28,8 +28,8 @@ export function planVideo(run: Run, source: Source, info: StreamInfo, tracks: re
 }
 
 /** Frames of this size that a budget has room for. */
-const framesOf = (gigapixels: number, { video }: StreamInfo): number =>
-  Math.max(1, Math.floor((gigapixels * 1e9) / (video.width * video.height)));
+const framesOf = (megapixels: number, { video }: StreamInfo): number =>
+  Math.max(1, Math.floor((megapixels * 1e6) / (video.width * video.height)));
 
 const toldFrames = ({ duration, frameRate }: StreamInfo): number => ((duration ?? 0) * frameRate.num) / frameRate.den;
 
