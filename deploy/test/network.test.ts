@@ -81,7 +81,8 @@ test('the documentation names the arrows between the programs, and no other', ()
   const said = (arrow: string): string => {
     const [from = '', to = '', port = ''] = arrow.split(/ -> |:/);
     if (to === 'gateway' && port === '8080') return 'anybody -> gateway:8080';
-    const target = port === '9100' && from === 'monitoring' ? 'all programs' : port === '5432' ? 'PostgreSQL' : (words[to] ?? to);
+    const target =
+      port === '9100' && from === 'monitoring' ? 'all programs' : port === '5432' ? 'PostgreSQL' : (words[to] ?? to);
     const place = from === 'make-secrets' ? 'Kubernetes' : target;
     return `${from === 'nats' ? 'nats (prod)' : (words[from] ?? from)} -> ${place}:${port}`;
   };

@@ -9,9 +9,18 @@ export const read = (path: string): string => readFileSync(join(root, path), 'ut
 /** By image, or by the command that stands in for an image's own: the sources that read its environment. */
 export const sources: Record<string, readonly string[]> = {
   gateway: ['gateway/src/main.ts', 'gateway/src/settings/settings.ts', 'gateway/src/oidc/settings.ts'],
-  job: ['services/job/src/main.ts', 'services/job/src/migrate-main.ts', 'services/common/src/grpc.ts'],
-  'ingest-api': ['services/ingest/src/api-main.ts', 'services/common/src/grpc.ts'],
-  'ingest-worker': ['services/ingest/src/worker-main.ts', 'services/ingest/src/gpu/settings.ts'],
+  job: [
+    'services/job/src/main.ts',
+    'services/job/src/migrate-main.ts',
+    'services/job/src/limits.ts',
+    'services/common/src/grpc.ts',
+  ],
+  'ingest-api': ['services/ingest/src/api-main.ts', 'services/ingest/src/limits.ts', 'services/common/src/grpc.ts'],
+  'ingest-worker': [
+    'services/ingest/src/worker-main.ts',
+    'services/ingest/src/gpu/settings.ts',
+    'services/ingest/src/worker/limits.ts',
+  ],
   'gateway/dist/secrets/main.js': ['gateway/src/secrets/main.ts'],
 };
 
@@ -22,9 +31,12 @@ export interface Variables {
 
 export function variablesOf(program: string): Variables {
   const text = (sources[program] ?? []).map(read).join('\n');
-  const names = (pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, name]) => name ?? '');
+  const names = (pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, one, other]) => one ?? other ?? '');
   const required = names(/required\(env, '(\w+)'\)/g);
-  return { all: new Set([...required, ...names(/env\['(\w+)'\]/g)]), required: new Set(required) };
+  return {
+    all: new Set([...required, ...names(/env\['(\w+)'\]|limitOf\(env, '(\w+)'/g)]),
+    required: new Set(required),
+  };
 }
 
 /** Sources of the services and the gateway, without tests and benchmarks, that mention the environment. */
@@ -33,7 +45,7 @@ export const environmentReaders = (): string[] =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .map((name) => `${folder}/${name}`)
       .filter((path) => path.endsWith('.ts') && !/\.test\.ts$|\/(testing|bench)\//.test(path))
-      .filter((path) => /process\.env|\benv\[/.test(read(path))),
+      .filter((path) => /process\.env|\benv\[|\blimitOf\(env/.test(read(path))),
   );
 
 /** The user of all our programs, in images and manifests. */

@@ -60,7 +60,8 @@ const checks: Check[] = [
   ['sortie_http_request_duration_seconds' + count, 'gateway', { route: '/arcgis/rest/uploads/upload', method: 'POST', code: '200' }, is(2)],
   ['sortie_http_request_duration_seconds' + count, 'gateway', { route: '/arcgis/rest/jobs/job/:jobId', code: '404' }, is(1)],
   ['sortie_http_request_duration_seconds' + total, 'gateway', {}, (value) => value > 0.01 && value < 600],
-  ['sortie_grpc_request_duration_seconds' + count, 'job', { method: 'sortie.job.v1.JobService/CreateJob', code: 'OK' }, is(2)],
+  // Of two jobs, each of which was asked about before.
+  ['sortie_grpc_request_duration_seconds' + count, 'job', { method: 'sortie.job.v1.JobService/CreateJob', code: 'OK' }, is(4)],
   ['sortie_grpc_request_duration_seconds' + count, 'job', { method: 'sortie.job.v1.JobService/BatchGetJobs', code: 'OK' }, (value) => value > 0],
   ['sortie_grpc_request_duration_seconds' + count, 'ingest-api', { method: 'sortie.ingest.v1.IngestService/AddLayer', code: 'NOT_FOUND' }, is(1)],
   ['sortie_grpc_request_duration_seconds' + count, 'ingest-api', { method: 'sortie.ingest.v1.IngestService/UploadFile', code: 'OK' }, is(2)],
@@ -76,6 +77,7 @@ const checks: Check[] = [
   ['sortie_jobs_open', 'job', { state: 'running' }, is(0)],
   ['sortie_queue_oldest_seconds', 'job', {}, is(0)],
   ['sortie_queue_messages', 'job', { state: 'pending' }, is(0)],
+  ['sortie_workers_wanted', 'job', {}, is(0)],
   ['sortie_queue_messages', 'job', { state: 'ack_pending' }, (value) => value <= 1],
   ['sortie_attempts_total', 'job', { outcome: 'succeeded' }, is(1)],
   ['sortie_attempts_total', 'job', { outcome: 'failed' }, is(1)],
