@@ -10,6 +10,7 @@ import { infoRoutes } from './routes/info.js';
 import { jobRoutes } from './routes/jobs.js';
 import { layerRoutes } from './routes/layers.js';
 import { oidcRoutes } from './routes/oidc.js';
+import { shareRoutes } from './routes/share.js';
 import { serviceRoutes } from './routes/services.js';
 import { signInRoutes } from './routes/sign-in.js';
 import { staticRoutes } from './routes/static.js';
@@ -84,6 +85,7 @@ export function newApp(context: Context, trustProxy: TrustProxy): FastifyInstanc
     oidcRoutes,
     uploadRoutes,
     serviceRoutes,
+    shareRoutes,
     layerRoutes,
     jobRoutes,
     staticRoutes,

@@ -40,6 +40,12 @@ const jsonAddress = (request: FastifyRequest): string => {
 /** What is told to one caller is kept nowhere (RFC 9111 section 5.2.2.5). */
 const notStored = (reply: FastifyReply): FastifyReply => reply.header('cache-control', 'no-store');
 
+/** Where whoever looks at this page can sign in, to come back to it. */
+function signInAddress(context: Context, request: FastifyRequest): string {
+  const next = ourAddress(request.url, originOf(context, request), context.root) ?? '';
+  return `${context.root}/rest/signIn?next=${encodeURIComponent(next)}`;
+}
+
 function sendPage(
   context: Context,
   request: FastifyRequest,
@@ -58,6 +64,7 @@ function sendPage(
         json: json ? jsonAddress(request) : null,
         query: tokenQuery(request),
         user: signedIn(request, context)?.username ?? null,
+        signIn: signInAddress(context, request),
         body: answer.body(),
         scripts: answer.scripts,
       }),

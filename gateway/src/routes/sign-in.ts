@@ -6,8 +6,10 @@ import { defaultMinutes } from '../arcgis/tokens.js';
 import { presentedBy, userOf } from '../auth.js';
 import { originOf, type Context } from '../context.js';
 import { cookieWith, noCookie } from '../cookie.js';
+import type { Html } from '../pages/html.js';
+import { signInPage } from '../pages/sign-in.js';
 import { formatOf, parameter, parametersOf, requiredParameter } from '../parameters.js';
-import { respond, sendError } from '../respond.js';
+import { respond, sendError, sendPlainPage } from '../respond.js';
 import { ourAddress, siteOf } from '../site.js';
 
 /** The user whose name and password are in the form. */
@@ -44,6 +46,13 @@ export function signInRoutes(app: FastifyInstance, context: Context): void {
     const { token, expires } = sessions.issue(wanted, Date.now());
     return cookieWith(context, token, expires, now);
   }
+
+  app.get(`${root}/rest/signIn`, (request, reply) => {
+    const next = ourAddress(parameter(parametersOf(request), 'next'), originOf(context, request), root) ?? '';
+    const body = (): Html => signInPage(root, next, '', context.provider?.name ?? null);
+    sendPlainPage(context, request, reply, 'Sign in', body);
+    return reply;
+  });
 
   app.post(`${root}/rest/signIn`, async (request, reply) => {
     try {

@@ -25,14 +25,14 @@ const callerLeft = (): SortieError => new SortieError('CANCELLED', 'The caller w
 export const serverStream =
   <Request, Response>(
     log: Logger,
-    handle: (request: Request, signal: AbortSignal) => AsyncIterable<Response>,
+    handle: (request: Request, signal: AbortSignal, call: Incoming) => AsyncIterable<Response>,
   ): handleServerStreamingCall<Request, Response> =>
   (call) => {
     const left = new AbortController();
     call.once('cancelled', () => left.abort(callerLeft()));
     void (async () => {
       try {
-        for await (const response of handle(call.request, left.signal)) {
+        for await (const response of handle(call.request, left.signal, call)) {
           if (!left.signal.aborted && !call.write(response)) await drained(call, left.signal);
           if (left.signal.aborted) return;
         }

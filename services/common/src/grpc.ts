@@ -244,8 +244,11 @@ export const call = <Request, Response>(
 const readTriesMs = [3_000, 7_000] as const;
 
 /** As `call`, for methods that only read: when a server does not answer, the next one is asked. */
-export const read = <Request, Response>(method: UnaryMethod<Request, Response>, request: Request): Promise<Response> =>
-  twice(readTriesMs, (timeoutMs) => call(method, request, { timeoutMs }));
+export const read = <Request, Response>(
+  method: UnaryMethod<Request, Response>,
+  request: Request,
+  options: Pick<CallOptions, 'speaking'> = {},
+): Promise<Response> => twice(readTriesMs, (timeoutMs) => call(method, request, { ...options, timeoutMs }));
 
 /** A second try, at the next server, when there was no answer to the first. */
 async function twice<T>(

@@ -31,6 +31,7 @@ import {
 import type { Leases } from './leases.js';
 import type { Locks } from './locks.js';
 import { readPageToken, writePageToken } from './page-token.js';
+import { mayRead, readable, readerOf } from './readers.js';
 import type { Store } from './store.js';
 import type { Workers } from './workers.js';
 
@@ -49,7 +50,7 @@ export interface JobServerParts {
   /** Is reported each job that has changed. */
   onChange: (jobId: string, lastSequence: number) => void;
   policy: Policy;
-  identity: Pick<Identity, 'speakerOf'>;
+  identity: Pick<Identity, 'speakerOf' | 'callerOf'>;
   log: Logger;
 }
 
@@ -79,29 +80,43 @@ export function newJobServer(parts: JobServerParts): JobServiceServer {
       return { job };
     }),
 
-    getJob: unary(log, async ({ jobId }) => ({ job: await store.get(validJobId(jobId)) })),
+    getJob: unary(log, async ({ jobId }, call) => ({
+      job: readable(readerOf(identity, call), await store.get(validJobId(jobId))),
+    })),
 
-    batchGetJobs: unary(log, async ({ jobIds }) => {
+    batchGetJobs: unary(log, async ({ jobIds }, call) => {
       if (jobIds.length > maxBatch) throw SortieError.field('job_ids', `at most ${maxBatch} are taken`);
+      const reader = readerOf(identity, call);
       const { jobs, missing } = await store.getMany(jobIds.filter(isJobId));
-      return { jobs, missingIds: [...missing, ...jobIds.filter((jobId) => !isJobId(jobId))] };
+      const others = jobs.filter((job) => !mayRead(reader, job)).map((job) => job.jobId);
+      return {
+        jobs: jobs.filter((job) => mayRead(reader, job)),
+        missingIds: [...missing, ...others, ...jobIds.filter((jobId) => !isJobId(jobId))],
+      };
     }),
 
-    listJobs: unary(log, async (request) => {
-      const filter = filterOf(request);
+    listJobs: unary(log, async (request, call) => {
+      const asked = filterOf(request);
+      const reader = readerOf(identity, call);
+      if (reader !== null && !['', reader].includes(asked.owner)) return { jobs: [], nextPageToken: '' };
+      const filter = { ...asked, owner: reader ?? asked.owner };
       if (request.pageSize < 0) throw SortieError.field('page_size', 'must not be negative');
       const size = Math.min(request.pageSize === 0 ? defaultPageSize : request.pageSize, maxPageSize);
       const { jobs, next } = await store.list(filter, size, readPageToken(request.pageToken, filter));
       return { jobs, nextPageToken: next ? writePageToken(next, filter) : '' };
     }),
 
-    watchJob: serverStream(log, (request, signal) => watch(request, signal, followers)),
+    watchJob: serverStream(log, async function* (request, signal, call) {
+      const reader = readerOf(identity, call);
+      if (reader !== null) readable(reader, await store.get(validJobId(request.jobId)));
+      yield* watch(request, signal, followers);
+    }),
 
     cancelJob: unary(log, async ({ jobId, user }, call) => {
       checkText('user', user, { max: maxLength.user });
       const speaker = identity.speakerOf(call);
       if (user !== '') mustSpeakFor(speaker, user);
-      mustSpeakFor(speaker, (await store.get(validJobId(jobId))).owner);
+      mustSpeakFor(speaker, readable(readerOf(identity, call), await store.get(validJobId(jobId))).owner);
       const job = await store.update(validJobId(jobId), (record, now) => cancel(record, user, now));
       log.info({ job: jobId, user }, 'cancel asked for');
       onChange(jobId, job.lastSequence);

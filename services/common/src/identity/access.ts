@@ -30,10 +30,13 @@ const ingestMethods: Readonly<Record<string, readonly Kind[]>> = {
   UploadFile: outside,
   GetFile: outside,
   CreateService: outside,
+  UpdateService: outside,
+  CheckServiceName: outside,
   ListServices: outside,
   GetService: outside,
   AddLayer: outside,
   GetLayer: outside,
+  UpdateLayer: outside,
   ReadLayerFile: outside,
 };
 
