@@ -28,9 +28,9 @@ export function sharingForm({ action, own, effective }: SharingForm): Html {
   const offered = buttons.filter(([sharing]) => effective !== undefined || sharing !== Sharing.SHARING_UNSPECIFIED);
   return html` <section>
     <h2>Who sees it</h2>
-    <p id="sharing">${textOf(own)}${
-      effective === undefined || effective === own ? '' : html`; that is: ${textOf(effective)}`
-    }</p>
+    <p id="sharing">
+      ${textOf(own)}${effective === undefined || effective === own ? '' : html`; that is: ${textOf(effective)}`}
+    </p>
     <form method="post" action="${action}" class="sharing">
       ${offered.map(
         ([sharing, name, value]) =>

@@ -49,8 +49,12 @@ export interface Listing {
 }
 
 /** Others than the owner are not told how many layers there are that they do not see. */
-const lastId = (viewer: Viewer, service: Service, ids: readonly number[], seen: readonly Layer[]): number | undefined =>
-  owns(viewer, service.owner) ? ids.at(-1) : seen.at(-1)?.layerId;
+const lastId = (
+  viewer: Viewer,
+  service: Service,
+  ids: readonly number[],
+  seen: readonly Layer[],
+): number | undefined => (owns(viewer, service.owner) ? ids.at(-1) : seen.at(-1)?.layerId);
 
 export async function getService(
   { catalogue, view, viewer }: Listing,

@@ -89,11 +89,13 @@ export function newIngestServer({
       available: (await catalogue.serviceOf(serviceKey(serviceName))) === null,
     })),
 
-    listServices: unary(log, (request, call) =>
+    listServices: unary(log, async (request, call) =>
       listServices({ catalogue, view, viewer: identity.viewerOf(call) }, request),
     ),
 
-    getService: unary(log, (request, call) => getService({ catalogue, view, viewer: identity.viewerOf(call) }, request)),
+    getService: unary(log, async (request, call) =>
+      getService({ catalogue, view, viewer: identity.viewerOf(call) }, request),
+    ),
 
     addLayer: unary(log, async (request, call) => {
       const { serviceName, layerName, description, owner, fileIds, requestId, serviceUrl } = request;
@@ -160,7 +162,8 @@ export function newIngestServer({
       const { serviceName, layerId, sharing } = layer;
       const viewer = identity.viewerOf(call);
       const there = await view.layer(viewer, serviceName, layerId);
-      if (!owns(viewer, there.owner) && !owns(viewer, there.serviceOwner)) throw notYours(`Layer ${layerId} of ${serviceName}`);
+      if (!owns(viewer, there.owner) && !owns(viewer, there.serviceOwner))
+        throw notYours(`Layer ${layerId} of ${serviceName}`);
       await shares.setLayer(serviceName, layerId, sharing);
       log.info({ service: serviceName, layer: layerId, sharing }, 'layer shared');
       return { layer: await view.layer(viewer, serviceName, layerId) };
