@@ -6,6 +6,7 @@ import { limitConnections } from './connections.js';
 import type { Context } from './context.js';
 import { measureRequests } from './metrics.js';
 import { sendError } from './respond.js';
+import { auditRoutes } from './routes/audit.js';
 import { infoRoutes } from './routes/info.js';
 import { jobRoutes } from './routes/jobs.js';
 import { layerRoutes } from './routes/layers.js';
@@ -88,6 +89,7 @@ export function newApp(context: Context, trustProxy: TrustProxy): FastifyInstanc
     shareRoutes,
     layerRoutes,
     jobRoutes,
+    auditRoutes,
     staticRoutes,
   ]) {
     routes(app, context);

@@ -1,5 +1,6 @@
 // What the routes share.
 import type { FastifyRequest } from 'fastify';
+import type { AuditServiceClient } from '@sortie/common/gen/sortie/audit/v1/audit';
 import type { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import type { Health } from '@sortie/common/health';
 import type { Identity } from '@sortie/common/identity/identity';
@@ -10,12 +11,17 @@ import type { Provider } from './oidc/provider.js';
 import type { Sessions } from './sessions/sessions.js';
 import { localOrigin } from './settings/public-url.js';
 import type { Passwords } from './sign-in/passwords.js';
+import type { Trail } from './trail.js';
 
 export interface Context {
   jobs: Jobs;
   ingest: IngestServiceClient;
   /** The same service for uploads and downloads. */
   transfers: IngestServiceClient;
+  /** The audit log of the Job service, to be read. */
+  auditEvents: AuditServiceClient;
+  /** What users do goes into the audit log. */
+  trail: Trail;
   identity: Pick<Identity, 'speakFor' | 'statementFor'>;
   passwords: Passwords;
   sessions: Sessions;

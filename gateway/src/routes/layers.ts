@@ -11,7 +11,7 @@ import { isKnown, rangeHolds } from '../conditions.js';
 import { baseUrl, type Context } from '../context.js';
 import { readLayerFile, type LayerFile } from '../layer-file.js';
 import { layerIdOf } from '../layer-id.js';
-import { isPublicLayer, lookAt, mayChange } from '../look.js';
+import { isPublicLayer, lookAt, lookerOf, mayChange } from '../look.js';
 import { layerPage } from '../pages/layer.js';
 import { parameter, parametersOf } from '../parameters.js';
 import { parseRange } from '../range.js';
@@ -57,6 +57,7 @@ export function layerRoutes(app: FastifyInstance, context: Context): void {
     handler: (request, reply) =>
       respond(context, request, reply, async () => {
         const layer = await layerOf(request);
+        noteRead(context, request, layer.serviceName, layer.layerId);
         const servicePath = `/rest/services/${layer.serviceName}/VideoServer`;
         const path = `${servicePath}/${layer.layerId}`;
         const document = layerDocument(layer, `${baseUrl(context, request)}${path}`);
@@ -98,6 +99,9 @@ export function layerRoutes(app: FastifyInstance, context: Context): void {
   });
 }
 
+const noteRead = (context: Context, request: FastifyRequest, serviceName: string, layerId: number): void =>
+  context.trail.read(request, lookerOf(request, context)?.username ?? '', serviceName, layerId);
+
 async function sendFile(
   context: Context,
   request: FastifyRequest<FilePath>,
@@ -116,7 +120,10 @@ async function sendFile(
         if (!info.public) data.destroy();
         return info.public;
       },
-    );
+    ).then((opened) => {
+      noteRead(context, request, serviceName, file.layerId);
+      return opened;
+    });
   // A playlist asked for with a token in the address gets it in its own addresses: players follow them as they stand.
   if (playlist && token !== '') {
     const { info, data } = await open({ offset: 0, length: undefined });

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Metadata } from '@grpc/grpc-js';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
+import { Action } from '@sortie/common/gen/sortie/audit/v1/audit';
 import type { Layer, Service, Sharing } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { call, read } from '@sortie/common/grpc';
 import { RestError } from '../arcgis/errors.js';
@@ -15,6 +16,7 @@ import { html } from '../pages/html.js';
 import { sharingForm } from '../pages/sharing.js';
 import { jsonParameter, parameter, parametersOf, requiredParameter, type Parameters } from '../parameters.js';
 import { respond, tokenQuery } from '../respond.js';
+import { layerResource, serviceResource } from '../trail.js';
 
 const both: ('GET' | 'POST')[] = ['GET', 'POST'];
 const defaultNum = 100;
@@ -141,6 +143,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
       const sharing = sharingOf(service['sharing']);
       const created = { serviceName, owner: user.username, description, sharing };
       await call(ingest.createService.bind(ingest), created, { speaking: speaking(context, user) });
+      context.trail.done(request, user.username, Action.ACTION_CREATE_SERVICE, serviceResource(serviceName));
       return { title: 'Create Service', crumbs, document: { status: 'success' } };
     }),
   );
@@ -161,6 +164,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
         serviceUrl: `${baseUrl(context, request)}/rest/services/${serviceName}/VideoServer`,
       };
       const { jobId, layerId } = await call(ingest.addLayer.bind(ingest), asked, { speaking: speaking(context, user) });
+      context.trail.done(request, user.username, Action.ACTION_PUBLISH, layerResource(serviceName, layerId), jobId);
       return { title: 'Add Layer', crumbs, document: { jobId, layerId, success: true } };
     });
   for (const path of ['addLayer', 'VideoServer/addLayer']) {

@@ -1,5 +1,6 @@
 // Changing who sees a service or a layer, as the share operation of a portal's item does.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Action } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { Layer, Service } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { call } from '@sortie/common/grpc';
 import { accessOf, askedSharing } from '../arcgis/sharing.js';
@@ -8,6 +9,7 @@ import type { Context } from '../context.js';
 import { layerIdOf } from '../layer-id.js';
 import { formatOf, parametersOf } from '../parameters.js';
 import { respond, sendError, tokenQuery } from '../respond.js';
+import { layerResource, serviceResource } from '../trail.js';
 
 interface SharePath {
   Params: { service: string; layer?: string };
@@ -27,12 +29,16 @@ export function shareRoutes(app: FastifyInstance, context: Context): void {
     if (layerText === undefined) {
       const asked = { service: Service.fromPartial({ serviceName, sharing }), updateMask };
       const { service } = await call(ingest.updateService.bind(ingest), asked, options);
-      return { notSharedWith: [], itemId: service?.serviceItemId, access: accessOf(service?.sharing ?? sharing) };
+      const access = accessOf(service?.sharing ?? sharing);
+      context.trail.done(request, user.username, Action.ACTION_SHARE, serviceResource(serviceName), access);
+      return { notSharedWith: [], itemId: service?.serviceItemId, access };
     }
     const layerId = layerIdOf(layerText);
     const asked = { layer: Layer.fromPartial({ serviceName, layerId, sharing }), updateMask };
     const { layer } = await call(ingest.updateLayer.bind(ingest), asked, options);
-    return { notSharedWith: [], layerId, access: accessOf(layer?.effectiveSharing ?? sharing) };
+    const access = accessOf(layer?.effectiveSharing ?? sharing);
+    context.trail.done(request, user.username, Action.ACTION_SHARE, layerResource(serviceName, layerId), access);
+    return { notSharedWith: [], layerId, access };
   }
 
   const handler = async (request: FastifyRequest<SharePath>, reply: FastifyReply): Promise<FastifyReply> => {

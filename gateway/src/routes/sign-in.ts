@@ -1,5 +1,6 @@
 // Signing in to the pages and out of everything.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Action, Result } from '@sortie/common/gen/sortie/audit/v1/audit';
 import type { User } from '@sortie/common/users';
 import { invalidToken, RestError } from '../arcgis/errors.js';
 import { defaultMinutes } from '../arcgis/tokens.js';
@@ -13,11 +14,18 @@ import { respond, sendError, sendPlainPage } from '../respond.js';
 import { ourAddress, siteOf } from '../site.js';
 
 /** The user whose name and password are in the form. */
-export async function passwordOf({ passwords, log }: Context, request: FastifyRequest): Promise<User> {
+export async function passwordOf(context: Context, request: FastifyRequest): Promise<User> {
+  const { passwords, sessions, trail, log } = context;
   const parameters = parametersOf(request);
   const username = requiredParameter(parameters, parameters.has('username') ? 'username' : 'user');
   const password = requiredParameter(parameters, 'password');
-  const user = await passwords.signIn({ username, password, address: request.ip });
+  // A name that nobody has may be a password in the wrong field.
+  const known = sessions.isOurs(username) ? username : '';
+  const user = await passwords.signIn({ username, password, address: request.ip }).catch((thrown: unknown) => {
+    if (thrown instanceof RestError) trail.signIn(request, known, Result.RESULT_LIMITED);
+    throw thrown;
+  });
+  trail.signIn(request, known, user ? Result.RESULT_DONE : Result.RESULT_REFUSED);
   if (user) return user;
   log.warn({ ip: request.ip }, 'wrong user name or password');
   throw new RestError(400, 'Unable to generate token.', ['Invalid username or password.']);
@@ -79,7 +87,9 @@ export function signInRoutes(app: FastifyInstance, context: Context): void {
         'clear-site-data': '"cache"',
         'cache-control': 'no-store',
       });
-      await sessions.end(userOf(request, context), Date.now());
+      const user = userOf(request, context);
+      await sessions.end(user, Date.now());
+      context.trail.done(request, user.username, Action.ACTION_SIGN_OUT, '');
     } catch (thrown) {
       // A browser whose token has ended already is signed out all the same.
       const ended = thrown instanceof RestError && (thrown.code === 498 || thrown.code === 499);

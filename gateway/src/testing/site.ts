@@ -4,13 +4,16 @@ import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import { AuditLog } from '@sortie/common/audit/audit';
+import { AuditServiceClient } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { askHealth, clientOptions, connect, transferOptions } from '@sortie/common/grpc';
+import { askHealth, call, clientOptions, connect, transferOptions } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
 import { openStorage, type Storage } from '@sortie/common/storage';
 import { clientOfAll, identity } from '@sortie/common/testing/identities';
 import { startNats } from '@sortie/common/testing/nats';
+import type { Registry } from 'prom-client';
 import { saveUser, Users } from '@sortie/common/users';
 import { newVitals } from '@sortie/common/vitals';
 import { startIngestApi } from '@sortie/ingest/api';
@@ -21,6 +24,7 @@ import { Jobs } from '../jobs.js';
 import { OwnRevocations } from '../sessions/revocations.js';
 import { Sessions } from '../sessions/sessions.js';
 import { Passwords } from '../sign-in/passwords.js';
+import { Trail } from '../trail.js';
 
 export interface Site {
   url: string;
@@ -30,6 +34,7 @@ export interface Site {
   ingest: IngestServiceClient;
   storage: Storage;
   sessions: Sessions;
+  registry: Registry;
   usersFile: string;
   /** Of one of the users of `roles`; the password is `password`. */
   token(username: string): string;
@@ -94,11 +99,20 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
     health.watch({ name: 'job', needed: false, ask: () => askHealth(jobs) }),
     health.watch({ name: 'ingest', needed: false, ask: () => askHealth(ingest) }),
   ]);
+  const auditEvents = connect(AuditServiceClient, `127.0.0.1:${jobPort}`, identity('gateway'));
+  const audit = new AuditLog({
+    deliver: async (events) => void (await call(auditEvents.recordEvents.bind(auditEvents), { events })),
+    registry,
+    log,
+    retryMs: 50,
+  });
   const app = newApp(
     {
       jobs: new Jobs(jobs),
       ingest,
       transfers,
+      auditEvents,
+      trail: new Trail(audit),
       identity: identity('gateway'),
       passwords: new Passwords((username, password) => users.check(username, password)),
       sessions,
@@ -121,6 +135,7 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
     ingest: asOperator,
     storage: await openStorage(join(directory, 'storage')),
     sessions,
+    registry,
     usersFile,
     token: (username) => sessions.issue({ username, lifeMs: 600_000, binding: { kind: 'none' } }, Date.now()).token,
     stopJobService: () => job.stop(),
@@ -131,6 +146,8 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
       health.stop();
       users.stop();
       await app.close();
+      await audit.stop();
+      auditEvents.close();
       jobs.close();
       asWorkers.close();
       asOperator.close();

@@ -1,7 +1,9 @@
 // The Ingest API process as a whole, from its settings to its stop.
+import { AuditLog } from '@sortie/common/audit/audit';
+import { AuditServiceClient } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { IngestServiceService } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { askHealth, connect, newServer, startServer } from '@sortie/common/grpc';
+import { askHealth, call, connect, newServer, startServer } from '@sortie/common/grpc';
 import type { Identity } from '@sortie/common/identity/identity';
 import type { Logger } from '@sortie/common/log';
 import { openStorage } from '@sortie/common/storage';
@@ -42,13 +44,19 @@ export async function startIngestApi(
   const storage = await openStorage(settings.storage);
   await whenUsable(storage, log);
   const jobs = connect(JobServiceClient, settings.jobAddress, identity);
-  const server = newServer(vitals, identity, log, settings.maxConnectionAgeSeconds);
+  const auditClient = connect(AuditServiceClient, settings.jobAddress, identity);
+  const audit = new AuditLog({
+    deliver: async (events) => void (await call(auditClient.recordEvents.bind(auditClient), { events })),
+    registry,
+    log,
+  });
+  const server = newServer(vitals, identity, log, settings.maxConnectionAgeSeconds, audit);
   const { maxUploadBytes } = settings;
   const catalogue = new Catalogue(storage);
   const { stored } = storageMetrics(registry, storage);
   server.addService(
     IngestServiceService,
-    newIngestServer({ catalogue, storage, jobs, maxUploadBytes, stored, identity, log }),
+    newIngestServer({ catalogue, storage, jobs, maxUploadBytes, stored, identity, audit, log }),
   );
   const running = await startServer(server, 'sortie.ingest.v1.IngestService', settings.listen, vitals, identity);
   // Layers can be read without the Job service.
@@ -70,6 +78,8 @@ export async function startIngestApi(
       stopping.abort();
       await Promise.all([warming, sweeper.stop()]);
       await running.stop(stopMs, hurry);
+      await audit.stop();
+      auditClient.close();
       jobs.close();
     },
   };

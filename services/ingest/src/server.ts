@@ -1,8 +1,13 @@
 // IngestService over gRPC: checks requests, keeps the catalogue, asks the Job service for the work.
 import { randomUUID } from 'node:crypto';
+import type { Audit } from '@sortie/common/audit/audit';
+import { callEvent, type OutsideCall } from '@sortie/common/audit/call-event';
+import { readsMs, Seldom } from '@sortie/common/audit/seldom';
 import { SortieError } from '@sortie/common/errors';
+import { Action } from '@sortie/common/gen/sortie/audit/v1/audit';
 import {
   Sharing,
+  sharingToJSON,
   type File,
   type IngestServiceServer,
   type ReadLayerFileRequest,
@@ -34,7 +39,8 @@ export interface IngestServerParts {
   maxUploadBytes: number;
   /** Counts the bytes of uploads. */
   stored: Counter<'kind'>;
-  identity: Pick<Identity, 'speakerOf' | 'viewerOf'>;
+  identity: Pick<Identity, 'speakerOf' | 'viewerOf' | 'callerOf'>;
+  audit: Audit;
   log: Logger;
 }
 
@@ -45,10 +51,18 @@ export function newIngestServer({
   maxUploadBytes,
   stored,
   identity,
+  audit,
   log,
 }: IngestServerParts): IngestServiceServer {
   const shares = new Shares(storage, catalogue);
   const view = new View(catalogue, shares);
+  const reads = new Seldom(readsMs);
+
+  const noteDone = (call: OutsideCall, action: Action, resource: string, owner = '', detail = ''): void => {
+    const noted = callEvent(identity, call, action, resource, owner, detail);
+    if (noted && (action !== Action.ACTION_READ || reads.first(noted.caller ?? '', resource))) audit.note(noted);
+  };
+  const layerResource = (serviceName: string, layerId: number): string => `${serviceName.toLowerCase()}/${layerId}`;
 
   return {
     uploadFile: clientStream(log, async (messages, _signal, call) => {
@@ -58,6 +72,7 @@ export function newIngestServer({
       const { fileId, sizeBytes, owner } = file;
       log.info({ file: fileId, sizeBytes, owner }, 'file stored');
       stored.inc({ kind: 'upload' }, sizeBytes);
+      noteDone(call, Action.ACTION_UPLOAD, fileId, owner);
       return { file };
     }),
 
@@ -70,6 +85,7 @@ export function newIngestServer({
       checkSharing(sharing);
       const service = await catalogue.createService(serviceName, owner, description, serviceSharing(sharing));
       log.info({ service: serviceName, owner, sharing: service.sharing }, 'service created');
+      noteDone(call, Action.ACTION_CREATE_SERVICE, serviceName.toLowerCase(), owner);
       return { service };
     }),
 
@@ -82,6 +98,7 @@ export function newIngestServer({
       if (!owns(viewer, owner)) throw notYours(`Service ${serviceName}`);
       const changed = await shares.setService(serviceName, serviceSharing(service.sharing));
       log.info({ service: serviceName, sharing: changed.sharing }, 'service shared');
+      noteDone(call, Action.ACTION_SHARE, serviceName.toLowerCase(), owner, sharingToJSON(changed.sharing));
       return { service: changed };
     }),
 
@@ -148,12 +165,15 @@ export function newIngestServer({
           layerName: reservation.layerName,
         },
       });
+      noteDone(call, Action.ACTION_PUBLISH, layerResource(service.serviceName, reservation.layerId), owner);
       return { jobId: job?.jobId ?? '', layerId: reservation.layerId };
     }),
 
-    getLayer: unary(log, async ({ serviceName, layerId }, call) => ({
-      layer: await view.layer(identity.viewerOf(call), serviceName, layerId),
-    })),
+    getLayer: unary(log, async ({ serviceName, layerId }, call) => {
+      const layer = await view.layer(identity.viewerOf(call), serviceName, layerId);
+      noteDone(call, Action.ACTION_READ, layerResource(serviceName, layerId));
+      return { layer };
+    }),
 
     updateLayer: unary(log, async ({ layer, updateMask }, call) => {
       if (!layer) throw SortieError.field('layer', 'is missing');
@@ -166,10 +186,15 @@ export function newIngestServer({
         throw notYours(`Layer ${layerId} of ${serviceName}`);
       await shares.setLayer(serviceName, layerId, sharing);
       log.info({ service: serviceName, layer: layerId, sharing }, 'layer shared');
+      noteDone(call, Action.ACTION_SHARE, layerResource(serviceName, layerId), there.owner, sharingToJSON(sharing));
       return { layer: await view.layer(viewer, serviceName, layerId) };
     }),
 
-    readLayerFile: serverStream(log, (request, _, call) => sendFile(request, identity.viewerOf(call), view, storage)),
+    readLayerFile: serverStream(log, (request, _, call) =>
+      sendFile(request, identity.viewerOf(call), view, storage, () =>
+        noteDone(call, Action.ACTION_READ, layerResource(request.serviceName, request.layerId)),
+      ),
+    ),
   };
 }
 
@@ -241,9 +266,11 @@ async function* sendFile(
   viewer: Viewer,
   view: View,
   storage: Storage,
+  onFound: () => void,
 ): AsyncGenerator<ReadLayerFileResponse, void, undefined> {
   const { serviceName, layerId, path, offset, length } = request;
   const { key, sizeBytes, sha256, public: everybodys } = await view.layerFile(viewer, serviceName, layerId, path);
+  onFound();
   const start = Math.min(offset < 0 ? Math.max(0, sizeBytes + offset) : offset, sizeBytes);
   const wanted = Math.min(Math.max(0, length ?? sizeBytes), sizeBytes - start);
   const info = { sizeBytes, sha256, offset: start, length: wanted, contentType: contentType(path), public: everybodys };

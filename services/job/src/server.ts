@@ -1,4 +1,6 @@
 // JobService over gRPC: checks requests, lets the state machine decide, writes the job store, reports what has changed.
+import type { Audit } from '@sortie/common/audit/audit';
+import { callEvent } from '@sortie/common/audit/call-event';
 import type { Logger } from '@sortie/common/log';
 import { SortieError } from '@sortie/common/errors';
 import {
@@ -9,6 +11,7 @@ import {
   type WatchJobRequest,
   type WatchJobResponse,
 } from '@sortie/common/gen/sortie/job/v1/job';
+import { Action } from '@sortie/common/gen/sortie/audit/v1/audit';
 import type { Duration } from '@sortie/common/gen/google/protobuf/duration';
 import { unary } from '@sortie/common/grpc';
 import { serverStream } from '@sortie/common/grpc-stream';
@@ -51,6 +54,7 @@ export interface JobServerParts {
   onChange: (jobId: string, lastSequence: number) => void;
   policy: Policy;
   identity: Pick<Identity, 'speakerOf' | 'callerOf'>;
+  audit: Audit;
   log: Logger;
 }
 
@@ -65,7 +69,7 @@ const durationOf = (milliseconds: number): Duration => ({
 });
 
 export function newJobServer(parts: JobServerParts): JobServiceServer {
-  const { store, leases, followers, workers, locks, onChange, policy, identity, log } = parts;
+  const { store, leases, followers, workers, locks, onChange, policy, identity, audit, log } = parts;
 
   return {
     createJob: unary(log, async (request, call) => {
@@ -119,6 +123,8 @@ export function newJobServer(parts: JobServerParts): JobServiceServer {
       mustSpeakFor(speaker, readable(readerOf(identity, call), await store.get(validJobId(jobId))).owner);
       const job = await store.update(validJobId(jobId), (record, now) => cancel(record, user, now));
       log.info({ job: jobId, user }, 'cancel asked for');
+      const noted = callEvent(identity, call, Action.ACTION_CANCEL, jobId, user);
+      if (noted) audit.note(noted);
       onChange(jobId, job.lastSequence);
       return { job };
     }),
