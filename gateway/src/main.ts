@@ -1,10 +1,11 @@
 // Program: the gateway.
 import { readFile } from 'node:fs/promises';
 import { AuditLog } from '@sortie/common/audit/audit';
+import { deliverTo } from '@sortie/common/audit/deliver';
 import { AuditServiceClient } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { askHealth, call, connect, transferOptions } from '@sortie/common/grpc';
+import { askHealth, connect, transferOptions } from '@sortie/common/grpc';
 import { openIdentity } from '@sortie/common/identity/identity';
 import { newLogger } from '@sortie/common/log';
 import { announce, goOnAfterErrors, stopOnSignal } from '@sortie/common/process';
@@ -36,7 +37,7 @@ const ingest = connect(IngestServiceClient, settings.ingestAddress, identity);
 const transfers = connect(IngestServiceClient, settings.ingestAddress, identity, transferOptions);
 const auditEvents = connect(AuditServiceClient, settings.jobAddress, identity);
 const audit = new AuditLog({
-  deliver: async (events) => void (await call(auditEvents.recordEvents.bind(auditEvents), { events })),
+  deliver: deliverTo(auditEvents),
   registry,
   log,
 });

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { AuditLog } from '@sortie/common/audit/audit';
+import { deliverTo } from '@sortie/common/audit/deliver';
 import { AuditServiceClient } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { askHealth, call, clientOptions, connect, transferOptions } from '@sortie/common/grpc';
+import { askHealth, clientOptions, connect, transferOptions } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
 import { openStorage, type Storage } from '@sortie/common/storage';
 import { clientOfAll, identity } from '@sortie/common/testing/identities';
@@ -101,7 +102,7 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
   ]);
   const auditEvents = connect(AuditServiceClient, `127.0.0.1:${jobPort}`, identity('gateway'));
   const audit = new AuditLog({
-    deliver: async (events) => void (await call(auditEvents.recordEvents.bind(auditEvents), { events })),
+    deliver: deliverTo(auditEvents),
     registry,
     log,
     retryMs: 50,

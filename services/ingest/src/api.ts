@@ -1,9 +1,10 @@
 // The Ingest API process as a whole, from its settings to its stop.
 import { AuditLog } from '@sortie/common/audit/audit';
+import { deliverTo } from '@sortie/common/audit/deliver';
 import { AuditServiceClient } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { IngestServiceService } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
-import { askHealth, call, connect, newServer, startServer } from '@sortie/common/grpc';
+import { askHealth, connect, newServer, startServer } from '@sortie/common/grpc';
 import type { Identity } from '@sortie/common/identity/identity';
 import type { Logger } from '@sortie/common/log';
 import { openStorage } from '@sortie/common/storage';
@@ -46,7 +47,7 @@ export async function startIngestApi(
   const jobs = connect(JobServiceClient, settings.jobAddress, identity);
   const auditClient = connect(AuditServiceClient, settings.jobAddress, identity);
   const audit = new AuditLog({
-    deliver: async (events) => void (await call(auditClient.recordEvents.bind(auditClient), { events })),
+    deliver: deliverTo(auditClient),
     registry,
     log,
   });

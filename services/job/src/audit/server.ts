@@ -2,7 +2,6 @@
 import { SortieError } from '@sortie/common/errors';
 import {
   Action,
-  Result,
   type AuditEvent,
   type AuditServiceServer,
   type ListEventsRequest,
@@ -34,13 +33,15 @@ function checkTime(field: string, time: Date | undefined): void {
     throw SortieError.field(field, 'must be a time of the years 2000 to 9999');
 }
 
+/** Words of newer versions are kept as they are; their numbers are small. */
+const isWord = (value: number): boolean => value > 0 && value < 1000;
+
 function checkEvent(event: AuditEvent): void {
   if (!isUuid(event.eventId)) throw SortieError.field('events.event_id', 'must be a UUID in lower case');
   if (!event.time) throw SortieError.field('events.time', 'is missing');
   checkTime('events.time', event.time);
-  // Words of newer versions are kept as they are; their numbers are small.
-  if (!(event.action > Action.ACTION_UNSPECIFIED && event.action < 1000)) throw SortieError.field('events.action', 'is missing'); // prettier-ignore
-  if (!(event.result > Result.RESULT_UNSPECIFIED && event.result < 1000)) throw SortieError.field('events.result', 'is missing'); // prettier-ignore
+  if (!isWord(event.action)) throw SortieError.field('events.action', 'is missing');
+  if (!isWord(event.result)) throw SortieError.field('events.result', 'is missing');
   for (const name of ['user', 'address', 'caller', 'resource', 'detail'] as const)
     checkText(`events.${name}`, event[name], { max: longest });
 }
@@ -48,7 +49,8 @@ function checkEvent(event: AuditEvent): void {
 function filterOf({ user, action, resource, after, before }: ListEventsRequest): AuditFilter {
   checkText('user', user, { max: longest });
   checkText('resource', resource, { max: longest });
-  if (!(action >= 0 && action < 1000)) throw SortieError.field('action', 'is none that an event can have');
+  if (action !== Action.ACTION_UNSPECIFIED && !isWord(action))
+    throw SortieError.field('action', 'is none that an event can have');
   checkTime('after', after);
   checkTime('before', before);
   return { user, action, resource, after, before };
