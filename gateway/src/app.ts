@@ -6,10 +6,12 @@ import { limitConnections } from './connections.js';
 import type { Context } from './context.js';
 import { measureRequests } from './metrics.js';
 import { sendError } from './respond.js';
+import { auditRoutes } from './routes/audit.js';
 import { infoRoutes } from './routes/info.js';
 import { jobRoutes } from './routes/jobs.js';
 import { layerRoutes } from './routes/layers.js';
 import { oidcRoutes } from './routes/oidc.js';
+import { shareRoutes } from './routes/share.js';
 import { serviceRoutes } from './routes/services.js';
 import { signInRoutes } from './routes/sign-in.js';
 import { staticRoutes } from './routes/static.js';
@@ -84,8 +86,10 @@ export function newApp(context: Context, trustProxy: TrustProxy): FastifyInstanc
     oidcRoutes,
     uploadRoutes,
     serviceRoutes,
+    shareRoutes,
     layerRoutes,
     jobRoutes,
+    auditRoutes,
     staticRoutes,
   ]) {
     routes(app, context);

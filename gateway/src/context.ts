@@ -1,5 +1,6 @@
 // What the routes share.
 import type { FastifyRequest } from 'fastify';
+import type { AuditServiceClient } from '@sortie/common/gen/sortie/audit/v1/audit';
 import type { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import type { Health } from '@sortie/common/health';
 import type { Identity } from '@sortie/common/identity/identity';
@@ -11,12 +12,17 @@ import type { Rates } from './rates.js';
 import type { Sessions } from './sessions/sessions.js';
 import { localOrigin } from './settings/public-url.js';
 import type { Passwords } from './sign-in/passwords.js';
+import type { Trail } from './trail.js';
 
 export interface Context {
   jobs: Jobs;
   ingest: IngestServiceClient;
   /** The same service for uploads and downloads. */
   transfers: IngestServiceClient;
+  /** The audit log of the Job service, to be read. */
+  auditEvents: AuditServiceClient;
+  /** What users do goes into the audit log. */
+  trail: Trail;
   identity: Pick<Identity, 'speakFor' | 'statementFor'>;
   passwords: Passwords;
   sessions: Sessions;

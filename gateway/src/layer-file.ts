@@ -1,5 +1,6 @@
 // A file of a layer as a stream: what it is first, then its bytes, no faster than they are read.
 import { Readable } from 'node:stream';
+import type { Metadata } from '@grpc/grpc-js';
 import { SortieError } from '@sortie/common/errors';
 import type {
   IngestServiceClient,
@@ -17,9 +18,13 @@ export interface LayerFile {
   data: Readable;
 }
 
-/** `transfers` is a client without pings, see transferOptions. */
-export async function readLayerFile(transfers: IngestServiceClient, request: ReadLayerFileRequest): Promise<LayerFile> {
-  const messages = readStream(() => transfers.readLayerFile(request), { stallMs });
+/** `transfers` is a client without pings, see transferOptions; `speaking`: for whom. */
+export async function readLayerFile(
+  transfers: IngestServiceClient,
+  request: ReadLayerFileRequest,
+  speaking: Metadata,
+): Promise<LayerFile> {
+  const messages = readStream(() => transfers.readLayerFile(request, speaking), { stallMs });
   const first = await messages.next();
   if (first.done === true || first.value.part?.$case !== 'info') {
     await messages.return();

@@ -1,5 +1,8 @@
 // Program: the gateway.
 import { readFile } from 'node:fs/promises';
+import { AuditLog } from '@sortie/common/audit/audit';
+import { deliverTo } from '@sortie/common/audit/deliver';
+import { AuditServiceClient } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
 import { askHealth, connect, transferOptions } from '@sortie/common/grpc';
@@ -18,6 +21,7 @@ import { FileRevocations, OwnRevocations } from './sessions/revocations.js';
 import { Sessions } from './sessions/sessions.js';
 import { gatewaySettings } from './settings/settings.js';
 import { Passwords } from './sign-in/passwords.js';
+import { Trail } from './trail.js';
 
 /** Answers that take longer than this after a signal are cut off. */
 const stopMs = 600_000;
@@ -32,6 +36,12 @@ const identity = openIdentity(settings.identity);
 const jobClient = connect(JobServiceClient, settings.jobAddress, identity);
 const ingest = connect(IngestServiceClient, settings.ingestAddress, identity);
 const transfers = connect(IngestServiceClient, settings.ingestAddress, identity, transferOptions);
+const auditEvents = connect(AuditServiceClient, settings.jobAddress, identity);
+const audit = new AuditLog({
+  deliver: deliverTo(auditEvents),
+  registry,
+  log,
+});
 const users = new Users(settings.usersFile);
 // Users may come later than the gateway; what is wrong with the file is in the log.
 await users.refresh().catch(() => undefined);
@@ -47,6 +57,8 @@ const app = newApp(
     jobs: new Jobs(jobClient),
     ingest,
     transfers,
+    auditEvents,
+    trail: new Trail(audit),
     identity,
     passwords: new Passwords((username, password) => users.check(username, password)),
     sessions: new Sessions({
@@ -86,6 +98,8 @@ stopsWith(async (hurry) => {
   if (hurry.aborted) cut();
   setTimeout(cut, stopMs).unref();
   await app.close();
+  await audit.stop();
+  auditEvents.close();
   jobClient.close();
   ingest.close();
   transfers.close();

@@ -4,6 +4,7 @@ import { errorDocument, RestError, toRestError } from './arcgis/errors.js';
 import { presentedBy, signedIn } from './auth.js';
 import { originOf, type Context } from './context.js';
 import { cookieWith } from './cookie.js';
+import { lookerOf } from './look.js';
 import { errorPage } from './pages/error.js';
 import type { Html } from './pages/html.js';
 import { contentSecurityPolicy, page, type Crumb } from './pages/page.js';
@@ -40,6 +41,12 @@ const jsonAddress = (request: FastifyRequest): string => {
 /** What is told to one caller is kept nowhere (RFC 9111 section 5.2.2.5). */
 const notStored = (reply: FastifyReply): FastifyReply => reply.header('cache-control', 'no-store');
 
+/** Where whoever looks at this page can sign in, to come back to it. */
+function signInAddress(context: Context, request: FastifyRequest): string {
+  const next = ourAddress(request.url, originOf(context, request), context.root) ?? '';
+  return `${context.root}/rest/signIn?next=${encodeURIComponent(next)}`;
+}
+
 function sendPage(
   context: Context,
   request: FastifyRequest,
@@ -58,6 +65,7 @@ function sendPage(
         json: json ? jsonAddress(request) : null,
         query: tokenQuery(request),
         user: signedIn(request, context)?.username ?? null,
+        signIn: signInAddress(context, request),
         body: answer.body(),
         scripts: answer.scripts,
       }),
@@ -134,6 +142,18 @@ export function logFailure({ log }: Context, request: FastifyRequest, thrown: un
   log.error({ path: request.url.split('?')[0], err }, 'request failed');
 }
 
+/** What the audit log is told of: a token that does not hold, and what a user may not do. */
+const refusals: readonly number[] = [498, 403];
+
+/** Who asks; empty for somebody whose token does not hold. */
+function nameOf(context: Context, request: FastifyRequest): string {
+  try {
+    return lookerOf(request, context)?.username ?? '';
+  } catch {
+    return '';
+  }
+}
+
 /**
  * Errors have HTTP status 200, as ArcGIS's do; clients look into the document. An unknown format is told on a page, as
  * there.
@@ -143,6 +163,8 @@ export function sendError(context: Context, request: FastifyRequest, reply: Fast
   reply.errorCode = error.code;
   if (error.retryAfterSeconds !== undefined) void reply.header('retry-after', error.retryAfterSeconds);
   if (error.code >= 500) logFailure(context, request, thrown);
+  if (refusals.includes(error.code))
+    context.trail.refused(request, nameOf(context, request), error.code, error.message);
   const format = formatOf(parametersOf(request)) ?? 'html';
   if (format !== 'html') {
     sendJson(reply, format, errorDocument(error));

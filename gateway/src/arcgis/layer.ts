@@ -1,5 +1,6 @@
 // Services and layers as ArcGIS clients read them; VideoLayer of the JavaScript SDK reads both documents and merges them.
 import type { Layer, Service } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import { accessOf } from './sharing.js';
 
 export const currentVersion = 12.0;
 export const fullVersion = '12.0.0';
@@ -66,6 +67,7 @@ export function layerDocument(layer: Layer, url: string): Record<string, unknown
       : null,
     elevationSource: null,
     copyright: '',
+    access: accessOf(layer.effectiveSharing),
     supportsAppend: false,
     supportsExportClip: false,
     supportsExportFrameset: false,
@@ -94,6 +96,7 @@ export const serviceDocument = (service: Service, url: string): Record<string, u
   serviceDescription: service.description,
   description: service.description,
   created: service.createTime?.getTime() ?? null,
+  access: accessOf(service.sharing),
   layers: service.layers.map((layer) => ({
     id: layer.layerId,
     name: layer.name,

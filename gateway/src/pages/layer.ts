@@ -2,6 +2,7 @@
 import type { Layer } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { html, type Html } from './html.js';
 import { properties } from './properties.js';
+import { sharingForm } from './sharing.js';
 
 export interface LayerPage {
   layer: Layer;
@@ -9,9 +10,11 @@ export interface LayerPage {
   /** Address of the layer, and what keeps the token in links. */
   url: string;
   query: string;
+  /** Whether whoever looks may change who sees it. */
+  mayShare: boolean;
 }
 
-export function layerPage({ layer, document, url, query }: LayerPage): Html {
+export function layerPage({ layer, document, url, query, mayShare }: LayerPage): Html {
   const { previews, telemetry } = layer;
   return html` <h1>${layer.name}</h1>
     <div class="player">
@@ -83,6 +86,7 @@ export function layerPage({ layer, document, url, query }: LayerPage): Html {
         </tbody>
       </table>
     </section>
+    ${mayShare ? sharingForm({ action: `${url}/share${query}`, own: layer.sharing, effective: layer.effectiveSharing }) : ''}
     <section>
       <h2>Layer</h2>
       ${properties(document)}

@@ -17,6 +17,8 @@ export interface Page {
   query: string;
   /** Who is signed in with this browser; null for nobody. */
   user: string | null;
+  /** Where nobody is, somebody can sign in. */
+  signIn: string;
   body: Html;
   /** Names of files in static/. */
   scripts: readonly string[];
@@ -36,7 +38,7 @@ export const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-export const page = ({ title, root, crumbs, json, query, user, body, scripts }: Page): string =>
+export const page = ({ title, root, crumbs, json, query, user, signIn, body, scripts }: Page): string =>
   html`<!doctype html>
     <html lang="en">
       <head>
@@ -55,7 +57,7 @@ export const page = ({ title, root, crumbs, json, query, user, body, scripts }: 
           </nav>
           ${
             user === null
-              ? ''
+              ? html`<a class="sign-in-link" href="${signIn}">Sign in</a>`
               : html`<form method="post" action="${root}/rest/signOut" class="sign-out">
                   <button title="Ends all tokens of ${user}, here and elsewhere">Sign out ${user}</button>
                 </form>`

@@ -4,6 +4,7 @@ import { currentVersion, fullVersion } from '../arcgis/layer.js';
 import { transcoderOf, type Transcoder } from '../arcgis/transcoder.js';
 import { userOf } from '../auth.js';
 import { baseUrl, type Context } from '../context.js';
+import { lookerOf } from '../look.js';
 import { html } from '../pages/html.js';
 import { respond, tokenQuery } from '../respond.js';
 
@@ -13,6 +14,15 @@ async function transcodersOf({ jobs }: Context): Promise<Transcoder[] | null> {
     return (await jobs.workers()).map(transcoderOf);
   } catch {
     return null;
+  }
+}
+
+/** Nobody is asked for a token here, so one that does not hold is no error. */
+function isAdministrator(request: FastifyRequest, context: Context): boolean {
+  try {
+    return lookerOf(request, context)?.role === 'administrator';
+  } catch {
+    return false;
   }
 }
 
@@ -41,6 +51,11 @@ export function infoRoutes(app: FastifyInstance, context: Context): void {
               <li><a href="${root}/rest/jobs${query}">Jobs</a></li>
               <li><a href="${root}/rest/uploads${query}">Uploads</a></li>
               <li><a href="${root}/rest/info${query}">Info</a></li>
+              ${
+                isAdministrator(request, context)
+                  ? html`<li><a href="${root}/rest/audit${query}">Audit log</a></li>`
+                  : ''
+              }
             </ul>`,
       };
     });

@@ -1,6 +1,7 @@
 // The job resource, the list of jobs, live events, and cancel.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
+import { Action } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { JobEvent, Progress, type Job } from '@sortie/common/gen/sortie/job/v1/job';
 import type { User } from '@sortie/common/users';
 import { jobDocument } from '../arcgis/job.js';
@@ -117,6 +118,7 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
       const user = userOf(request, context);
       const { jobId } = await visible(request.params.jobId, user);
       await jobs.cancel({ jobId, user: user.username }, speaking(context, user));
+      context.trail.done(request, user.username, Action.ACTION_CANCEL, jobId);
       return { title: 'Cancel', crumbs, document: { success: true } };
     }),
   );

@@ -1,14 +1,17 @@
 // Layers: their description, their page, and their files.
+import type { Metadata } from '@grpc/grpc-js';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
 import type { Layer, LayerFileInfo } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { read } from '@sortie/common/grpc';
 import { toRestError } from '../arcgis/errors.js';
 import { layerDocument } from '../arcgis/layer.js';
-import { tokenOf, userOf } from '../auth.js';
+import { tokenOf } from '../auth.js';
 import { isKnown, rangeHolds } from '../conditions.js';
 import { baseUrl, type Context } from '../context.js';
-import { readLayerFile } from '../layer-file.js';
+import { readLayerFile, type LayerFile } from '../layer-file.js';
+import { layerIdOf } from '../layer-id.js';
+import { isPublicLayer, lookAt, lookerOf, mayChange } from '../look.js';
 import { layerPage } from '../pages/layer.js';
 import { parameter, parametersOf } from '../parameters.js';
 import { parseRange } from '../range.js';
@@ -21,19 +24,13 @@ interface FilePath {
   Params: { service: string; layer: string; '*': string };
 }
 
-const largestLayerId = 2 ** 31 - 1;
-
-/** Throws NOT_FOUND for what is no layer number. */
-function layerIdOf(text: string): number {
-  const layerId = /^\d{1,10}$/.test(text) ? Number(text) : Infinity;
-  if (layerId > largestLayerId)
-    throw new SortieError('NOT_FOUND', 'There is no such layer: layers have numbers from 0 on.');
-  return layerId;
-}
-
-/** Renditions are cached for long: nothing of a layer changes. Playlists carry tokens and are not shared. */
-const immutable = 'private, max-age=31536000, immutable';
-const perCaller = 'private, no-cache';
+/**
+ * What is public may be kept for a minute, by proxies, too, where nobody showed who they are: in the next one it may not be public
+ * any more. All else is kept nowhere (RFC 9111 section 5.2.2.5).
+ */
+const ofEverybody = 'public, max-age=60';
+const ofOne = 'private, max-age=60';
+const ofNobody = 'no-store';
 /** What a caller shows: a browser in which somebody else signs in asks again. */
 const vary = 'authorization, x-esri-authorization, cookie';
 
@@ -45,9 +42,13 @@ export function layerRoutes(app: FastifyInstance, context: Context): void {
 
   async function layerOf(request: FastifyRequest<LayerPath>): Promise<Layer> {
     const layerId = layerIdOf(request.params.layer);
-    const { layer } = await read(ingest.getLayer.bind(ingest), { serviceName: request.params.service, layerId });
-    if (!layer) throw new SortieError('NOT_FOUND', 'The layer was not found.');
-    return layer;
+    const asked = { serviceName: request.params.service, layerId };
+    const get = async (speaking: Metadata): Promise<Layer> => {
+      const { layer } = await read(ingest.getLayer.bind(ingest), asked, { speaking });
+      if (!layer) throw new SortieError('NOT_FOUND', 'The layer was not found.');
+      return layer;
+    };
+    return lookAt(request, context, get, isPublicLayer);
   }
 
   app.route<LayerPath>({
@@ -55,8 +56,8 @@ export function layerRoutes(app: FastifyInstance, context: Context): void {
     url: `${root}/rest/services/:service/VideoServer/:layer`,
     handler: (request, reply) =>
       respond(context, request, reply, async () => {
-        userOf(request, context);
         const layer = await layerOf(request);
+        noteRead(context, request, layer.serviceName, layer.layerId);
         const servicePath = `/rest/services/${layer.serviceName}/VideoServer`;
         const path = `${servicePath}/${layer.layerId}`;
         const document = layerDocument(layer, `${baseUrl(context, request)}${path}`);
@@ -69,7 +70,14 @@ export function layerRoutes(app: FastifyInstance, context: Context): void {
             { text: layer.name, path },
           ],
           document,
-          body: () => layerPage({ layer, document, url: `${root}${path}`, query: tokenQuery(request) }),
+          body: () =>
+            layerPage({
+              layer,
+              document,
+              url: `${root}${path}`,
+              query: tokenQuery(request),
+              mayShare: mayChange(request, context, [layer.owner, layer.serviceOwner]),
+            }),
           scripts: ['player.js'],
         };
       }),
@@ -80,7 +88,6 @@ export function layerRoutes(app: FastifyInstance, context: Context): void {
     url: `${root}/rest/services/:service/VideoServer/:layer/*`,
     handler: async (request, reply) => {
       try {
-        userOf(request, context);
         return await sendFile(context, request, reply);
       } catch (thrown) {
         // Players look at the status, not into documents.
@@ -92,6 +99,9 @@ export function layerRoutes(app: FastifyInstance, context: Context): void {
   });
 }
 
+const noteRead = (context: Context, request: FastifyRequest, serviceName: string, layerId: number): void =>
+  context.trail.read(request, lookerOf(request, context)?.username ?? '', serviceName, layerId);
+
 async function sendFile(
   context: Context,
   request: FastifyRequest<FilePath>,
@@ -101,23 +111,36 @@ async function sendFile(
   const file = { serviceName, layerId: layerIdOf(layer), path: request.params['*'] };
   const playlist = file.path.endsWith('.m3u8');
   const token = parameter(parametersOf(request), 'token');
+  const open = (part: { offset: number; length: number | undefined }): Promise<LayerFile> =>
+    lookAt(
+      request,
+      context,
+      (speaking) => readLayerFile(context.transfers, { ...file, ...part }, speaking),
+      ({ info, data }) => {
+        if (!info.public) data.destroy();
+        return info.public;
+      },
+    ).then((opened) => {
+      noteRead(context, request, serviceName, file.layerId);
+      return opened;
+    });
   // A playlist asked for with a token in the address gets it in its own addresses: players follow them as they stand.
   if (playlist && token !== '') {
-    const { info, data } = await readLayerFile(context.transfers, { ...file, offset: 0, length: undefined });
+    const { info, data } = await open({ offset: 0, length: undefined });
     const chunks: Buffer[] = [];
     for await (const chunk of data as AsyncIterable<Buffer>) chunks.push(chunk);
     const text = withToken(Buffer.concat(chunks).toString(), tokenOf(request, context));
-    return reply.header('content-type', info.contentType).headers({ 'cache-control': perCaller, vary }).send(text);
+    return reply.header('content-type', info.contentType).headers({ 'cache-control': ofNobody, vary }).send(text);
   }
 
   const { headers } = request;
   const range = parseRange(headers.range);
-  const describe = ({ sha256, contentType }: LayerFileInfo): string => {
+  const anonymous = tokenOf(request, context) === '';
+  const describe = ({ sha256, contentType, public: everybodys }: LayerFileInfo): string => {
     const etag = `"${sha256.slice(0, 32)}"`;
-    const cacheControl = playlist ? perCaller : immutable;
     void reply.headers({
       etag,
-      'cache-control': cacheControl,
+      'cache-control': everybodys ? (anonymous ? ofEverybody : ofOne) : ofNobody,
       vary,
       'accept-ranges': 'bytes',
       'content-type': contentType,
@@ -130,7 +153,7 @@ async function sendFile(
     headers['if-none-match'] !== undefined ||
     (range && headers['if-range'] !== undefined)
   ) {
-    const { info, data } = await readLayerFile(context.transfers, { ...file, offset: 0, length: 0 });
+    const { info, data } = await open({ offset: 0, length: 0 });
     data.destroy();
     const etag = describe(info);
     if (isKnown(headers['if-none-match'], etag)) return reply.code(304).send();
@@ -139,10 +162,7 @@ async function sendFile(
     if (!rangeHolds(ifRange, etag)) ranged = null;
   }
 
-  const { info, data } = await readLayerFile(context.transfers, {
-    ...file,
-    ...(ranged ?? { offset: 0, length: undefined }),
-  });
+  const { info, data } = await open(ranged ?? { offset: 0, length: undefined });
   describe(info);
   if (ranged) {
     if (info.length === 0) {

@@ -1,5 +1,6 @@
 // Signing in to the pages with a provider of OpenID Connect, and access tokens of its making.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Result } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { invalidToken, RestError } from '../arcgis/errors.js';
 import { defaultMinutes } from '../arcgis/tokens.js';
 import { tokenInHeader } from '../auth.js';
@@ -58,6 +59,7 @@ export function oidcRoutes(app: FastifyInstance, context: Context): void {
       }
       const wanted = { username, role, lifeMs: defaultMinutes * 60_000, binding: { kind: 'none' } } as const;
       const { token, expires } = sessions.issue(wanted, Date.now());
+      context.trail.signIn(request, username, Result.RESULT_DONE);
       void reply.header('set-cookie', [cookieWith(context, token, expires, Date.now()), clearPending(context)]);
       // A redirect would go on from the provider, and a cookie that is SameSite=Strict would stay at home.
       sendPlainPage(context, request, reply, 'Signed in', () => signedInPage(pending.next));

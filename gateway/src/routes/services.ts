@@ -1,17 +1,23 @@
 // Services: listing, creating, and adding a layer, which begins the job.
 import { randomUUID } from 'node:crypto';
+import type { Metadata } from '@grpc/grpc-js';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SortieError } from '@sortie/common/errors';
-import type { Layer, Service } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import { Action } from '@sortie/common/gen/sortie/audit/v1/audit';
+import type { Layer, Service, Sharing } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { Priority } from '@sortie/common/gen/sortie/job/v1/job';
 import { call, read } from '@sortie/common/grpc';
 import { RestError } from '../arcgis/errors.js';
 import { serviceDocument, serviceSummary } from '../arcgis/layer.js';
-import { publisherOf, speaking, userOf } from '../auth.js';
+import { sharingOf } from '../arcgis/sharing.js';
+import { publisherOf, speaking } from '../auth.js';
 import { baseUrl, type Context } from '../context.js';
+import { isPublicService, lookAt, mayChange } from '../look.js';
 import { html } from '../pages/html.js';
+import { sharingForm } from '../pages/sharing.js';
 import { jsonParameter, parameter, parametersOf, requiredParameter, type Parameters } from '../parameters.js';
 import { respond, tokenQuery } from '../respond.js';
+import { layerResource, serviceResource } from '../trail.js';
 
 const both: ('GET' | 'POST')[] = ['GET', 'POST'];
 const defaultNum = 100;
@@ -42,6 +48,7 @@ export interface LayerRequest {
   requestedResolutions: string[];
   requestId: string;
   priority: Priority;
+  sharing: Sharing;
 }
 
 const priorities: Readonly<Record<string, Priority>> = {
@@ -79,6 +86,7 @@ export function layerRequestOf(parameters: Parameters): LayerRequest {
     requestedResolutions: words(find('requestedResolutions'), 'requestedResolutions'),
     requestId: parameter(parameters, 'requestId'),
     priority: priorityOf(find('priority')),
+    sharing: sharingOf(find('sharing')),
   };
 }
 
@@ -94,14 +102,19 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
     url: `${root}/rest/services`,
     handler: (request, reply) =>
       respond(context, request, reply, async () => {
-        userOf(request, context);
         const parameters = parametersOf(request);
         const start = Math.max(1, Math.trunc(Number(parameter(parameters, 'start') || 1)) || 1);
         const num = Math.min(
           1000,
           Math.max(1, Math.trunc(Number(parameter(parameters, 'num') || defaultNum)) || defaultNum),
         );
-        const found = await pageOfServices(context, start, num);
+        const found = await lookAt(
+          request,
+          context,
+          (speaking) => pageOfServices(context, start, num, speaking),
+          // Where nothing is public, clients sign in, as everywhere.
+          ({ services, total }) => total > 0 && services.every(isPublicService),
+        );
         const query = tokenQuery(request);
         return {
           title: 'Services',
@@ -130,15 +143,10 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
 
   app.post(`${root}/rest/services/isServiceNameAvailable`, (request, reply) =>
     respond(context, request, reply, async () => {
-      userOf(request, context);
+      // Who may create one learns of a name that is taken, whoever sees the service.
+      publisherOf(request, context);
       const serviceName = requiredParameter(parametersOf(request), 'serviceName');
-      let available = false;
-      try {
-        await read(ingest.getService.bind(ingest), { serviceName, pageSize: 1, pageToken: '' });
-      } catch (error) {
-        if (!(error instanceof SortieError) || error.code !== 'NOT_FOUND') throw error;
-        available = true;
-      }
+      const { available } = await read(ingest.checkServiceName.bind(ingest), { serviceName });
       return { title: 'Is Service Name Available', crumbs, document: { available } };
     }),
   );
@@ -149,8 +157,10 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
       const service = jsonParameter(parametersOf(request), 'service');
       const serviceName = typeof service['serviceName'] === 'string' ? service['serviceName'] : '';
       const description = typeof service['description'] === 'string' ? service['description'] : '';
-      const created = { serviceName, owner: user.username, description };
+      const sharing = sharingOf(service['sharing']);
+      const created = { serviceName, owner: user.username, description, sharing };
       await call(ingest.createService.bind(ingest), created, { speaking: speaking(context, user) });
+      context.trail.done(request, user.username, Action.ACTION_CREATE_SERVICE, serviceResource(serviceName));
       return { title: 'Create Service', crumbs, document: { status: 'success' } };
     }),
   );
@@ -171,6 +181,7 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
         serviceUrl: `${baseUrl(context, request)}/rest/services/${serviceName}/VideoServer`,
       };
       const { jobId, layerId } = await call(ingest.addLayer.bind(ingest), asked, { speaking: speaking(context, user) });
+      context.trail.done(request, user.username, Action.ACTION_PUBLISH, layerResource(serviceName, layerId), jobId);
       return { title: 'Add Layer', crumbs, document: { jobId, layerId, success: true } };
     });
   for (const path of ['addLayer', 'VideoServer/addLayer']) {
@@ -182,8 +193,12 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
     url: `${root}/rest/services/:service/VideoServer`,
     handler: (request, reply) =>
       respond(context, request, reply, async () => {
-        userOf(request, context);
-        const service = await wholeService(context, request.params.service);
+        const service = await lookAt(
+          request,
+          context,
+          (speaking) => wholeService(context, request.params.service, speaking),
+          isPublicService,
+        );
         const path = `/rest/services/${service.serviceName}/VideoServer`;
         const url = `${baseUrl(context, request)}${path}`;
         const query = tokenQuery(request);
@@ -204,18 +219,23 @@ export function serviceRoutes(app: FastifyInstance, context: Context): void {
                       >
                     </li>`,
                 )}
-              </ul>`,
+              </ul>
+              ${
+                mayChange(request, context, [service.owner])
+                  ? sharingForm({ action: `${root}${path}/share${query}`, own: service.sharing })
+                  : ''
+              }`,
         };
       }),
   });
 }
 
 /** With all of its layers, page by page. */
-async function wholeService({ ingest }: Context, serviceName: string): Promise<Service> {
+async function wholeService({ ingest }: Context, serviceName: string, speaking: Metadata): Promise<Service> {
   const layers: Layer[] = [];
   let pageToken = '';
   for (;;) {
-    const page = await read(ingest.getService.bind(ingest), { serviceName, pageSize: 0, pageToken });
+    const page = await read(ingest.getService.bind(ingest), { serviceName, pageSize: 0, pageToken }, { speaking });
     if (!page.service) throw new SortieError('NOT_FOUND', 'The service was not found.');
     layers.push(...page.service.layers);
     if (page.nextPageToken === '') return { ...page.service, layers };
@@ -228,13 +248,14 @@ async function pageOfServices(
   { ingest }: Context,
   start: number,
   num: number,
+  speaking: Metadata,
 ): Promise<{ services: Service[]; total: number }> {
   const services: Service[] = [];
   let pageToken = '';
   let skip = start - 1;
   for (;;) {
     const pageSize = Math.min(1000, skip + num - services.length);
-    const page = await read(ingest.listServices.bind(ingest), { pageSize, pageToken });
+    const page = await read(ingest.listServices.bind(ingest), { pageSize, pageToken }, { speaking });
     services.push(...page.services.slice(skip));
     skip = Math.max(0, skip - page.services.length);
     pageToken = page.nextPageToken;

@@ -1,21 +1,31 @@
 // Signing in to the pages and out of everything.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Action, Result } from '@sortie/common/gen/sortie/audit/v1/audit';
 import type { User } from '@sortie/common/users';
 import { invalidToken, RestError } from '../arcgis/errors.js';
 import { defaultMinutes } from '../arcgis/tokens.js';
 import { presentedBy, userOf } from '../auth.js';
 import { originOf, type Context } from '../context.js';
 import { cookieWith, noCookie } from '../cookie.js';
+import type { Html } from '../pages/html.js';
+import { signInPage } from '../pages/sign-in.js';
 import { formatOf, parameter, parametersOf, requiredParameter } from '../parameters.js';
-import { respond, sendError } from '../respond.js';
+import { respond, sendError, sendPlainPage } from '../respond.js';
 import { ourAddress, siteOf } from '../site.js';
 
 /** The user whose name and password are in the form. */
-export async function passwordOf({ passwords, log }: Context, request: FastifyRequest): Promise<User> {
+export async function passwordOf(context: Context, request: FastifyRequest): Promise<User> {
+  const { passwords, sessions, trail, log } = context;
   const parameters = parametersOf(request);
   const username = requiredParameter(parameters, parameters.has('username') ? 'username' : 'user');
   const password = requiredParameter(parameters, 'password');
-  const user = await passwords.signIn({ username, password, address: request.ip });
+  // A name that nobody has may be a password in the wrong field.
+  const known = sessions.isOurs(username) ? username : '';
+  const user = await passwords.signIn({ username, password, address: request.ip }).catch((thrown: unknown) => {
+    if (thrown instanceof RestError) trail.signIn(request, known, Result.RESULT_LIMITED);
+    throw thrown;
+  });
+  trail.signIn(request, known, user ? Result.RESULT_DONE : Result.RESULT_REFUSED);
   if (user) return user;
   log.warn({ ip: request.ip }, 'wrong user name or password');
   throw new RestError(400, 'Unable to generate token.', ['Invalid username or password.']);
@@ -45,6 +55,13 @@ export function signInRoutes(app: FastifyInstance, context: Context): void {
     return cookieWith(context, token, expires, now);
   }
 
+  app.get(`${root}/rest/signIn`, (request, reply) => {
+    const next = ourAddress(parameter(parametersOf(request), 'next'), originOf(context, request), root) ?? '';
+    const body = (): Html => signInPage(root, next, '', context.provider?.name ?? null);
+    sendPlainPage(context, request, reply, 'Sign in', body);
+    return reply;
+  });
+
   app.post(`${root}/rest/signIn`, async (request, reply) => {
     try {
       fromOurs(context, request);
@@ -70,7 +87,9 @@ export function signInRoutes(app: FastifyInstance, context: Context): void {
         'clear-site-data': '"cache"',
         'cache-control': 'no-store',
       });
-      await sessions.end(userOf(request, context), Date.now());
+      const user = userOf(request, context);
+      await sessions.end(user, Date.now());
+      context.trail.done(request, user.username, Action.ACTION_SIGN_OUT, '');
     } catch (thrown) {
       // A browser whose token has ended already is signed out all the same.
       const ended = thrown instanceof RestError && (thrown.code === 498 || thrown.code === 499);

@@ -1,5 +1,6 @@
 // Uploads: one file a request, streamed on to the Ingest service while it comes in.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Action } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { publisherOf } from '../auth.js';
 import type { Context } from '../context.js';
 import { html } from '../pages/html.js';
@@ -54,6 +55,7 @@ export function uploadRoutes(app: FastifyInstance, context: Context): void {
     return respond(context, request, reply, () => {
       if ('thrown' in received) throw received.thrown;
       const { file } = received;
+      context.trail.done(request, file.owner, Action.ACTION_UPLOAD, file.fileId);
       return {
         title: 'Upload',
         crumbs: [...crumbs, { text: 'upload', path: '/rest/uploads' }],

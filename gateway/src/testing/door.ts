@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { noAudit } from '@sortie/common/audit/audit';
+import { AuditServiceClient } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
 import { connect } from '@sortie/common/grpc';
@@ -20,6 +22,7 @@ import { Sessions } from '../sessions/sessions.js';
 import { usualEventStreams } from '../settings/settings.js';
 import type { TrustProxy } from '../settings/trust-proxy.js';
 import { Passwords } from '../sign-in/passwords.js';
+import { Trail } from '../trail.js';
 
 export interface Door {
   /** With the root. */
@@ -55,6 +58,8 @@ export async function openDoor(
     jobs: new Jobs(jobs),
     ingest,
     transfers: ingest,
+    auditEvents: connect(AuditServiceClient, '127.0.0.1:1', identity('gateway')),
+    trail: new Trail(noAudit),
     identity: identity('gateway'),
     passwords: new Passwords((username, given) => users.check(username, given)),
     sessions,

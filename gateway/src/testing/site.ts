@@ -4,6 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import { AuditLog } from '@sortie/common/audit/audit';
+import { deliverTo } from '@sortie/common/audit/deliver';
+import { AuditServiceClient } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { IngestServiceClient } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
 import { askHealth, clientOptions, connect, transferOptions } from '@sortie/common/grpc';
@@ -11,6 +14,7 @@ import { newLogger } from '@sortie/common/log';
 import { openStorage, type Storage } from '@sortie/common/storage';
 import { clientOfAll, identity } from '@sortie/common/testing/identities';
 import { startNats } from '@sortie/common/testing/nats';
+import type { Registry } from 'prom-client';
 import { saveUser, Users } from '@sortie/common/users';
 import { newVitals } from '@sortie/common/vitals';
 import { startIngestApi } from '@sortie/ingest/api';
@@ -23,6 +27,7 @@ import { Rates } from '../rates.js';
 import { Sessions } from '../sessions/sessions.js';
 import { usualEventStreams } from '../settings/settings.js';
 import { Passwords } from '../sign-in/passwords.js';
+import { Trail } from '../trail.js';
 
 export interface Site {
   url: string;
@@ -32,6 +37,7 @@ export interface Site {
   ingest: IngestServiceClient;
   storage: Storage;
   sessions: Sessions;
+  registry: Registry;
   usersFile: string;
   /** Of one of the users of `roles`; the password is `password`. */
   token(username: string): string;
@@ -96,11 +102,20 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
     health.watch({ name: 'job', needed: false, ask: () => askHealth(jobs) }),
     health.watch({ name: 'ingest', needed: false, ask: () => askHealth(ingest) }),
   ]);
+  const auditEvents = connect(AuditServiceClient, `127.0.0.1:${jobPort}`, identity('gateway'));
+  const audit = new AuditLog({
+    deliver: deliverTo(auditEvents),
+    registry,
+    log,
+    retryMs: 50,
+  });
   const app = newApp(
     {
       jobs: new Jobs(jobs),
       ingest,
       transfers,
+      auditEvents,
+      trail: new Trail(audit),
       identity: identity('gateway'),
       passwords: new Passwords((username, password) => users.check(username, password)),
       sessions,
@@ -125,6 +140,7 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
     ingest: asOperator,
     storage: await openStorage(join(directory, 'storage')),
     sessions,
+    registry,
     usersFile,
     token: (username) => sessions.issue({ username, lifeMs: 600_000, binding: { kind: 'none' } }, Date.now()).token,
     stopJobService: () => job.stop(),
@@ -135,6 +151,8 @@ export async function startSite(settings: { maxConnectionAgeSeconds?: number } =
       health.stop();
       users.stop();
       await app.close();
+      await audit.stop();
+      auditEvents.close();
       jobs.close();
       asWorkers.close();
       asOperator.close();

@@ -66,6 +66,10 @@ const checks: Check[] = [
   ['sortie_grpc_request_duration_seconds' + count, 'ingest-api', { method: 'sortie.ingest.v1.IngestService/AddLayer', code: 'NOT_FOUND' }, is(1)],
   ['sortie_grpc_request_duration_seconds' + count, 'ingest-api', { method: 'sortie.ingest.v1.IngestService/UploadFile', code: 'OK' }, is(2)],
   ...['gateway', 'job', 'ingest-api', 'worker'].map((program): Check => ['sortie_uncaught_errors_total', program, {}, is(0)]),
+  ...['gateway', 'job', 'ingest-api'].flatMap((program): Check[] => [
+    ['sortie_audit_waiting', program, {}, (value) => value >= 0],
+    ['sortie_audit_dropped_total', program, {}, is(0)],
+  ]),
   ['sortie_dependency_up', 'gateway', {}, is(2)],
   ['sortie_dependency_up', 'job', {}, is(2)],
   ['sortie_dependency_up', 'ingest-api', {}, is(2)],

@@ -12,7 +12,7 @@ import type {
 } from '@grpc/grpc-js';
 import { SortieError, toGrpc } from './errors.js';
 import { logInternal } from './grpc.js';
-import type { Incoming } from './identity/identity.js';
+import type { OutsideCall } from './audit/call-event.js';
 import type { Logger } from './log.js';
 
 const callerLeft = (): SortieError => new SortieError('CANCELLED', 'The caller went away, or its time was over.');
@@ -25,14 +25,14 @@ const callerLeft = (): SortieError => new SortieError('CANCELLED', 'The caller w
 export const serverStream =
   <Request, Response>(
     log: Logger,
-    handle: (request: Request, signal: AbortSignal) => AsyncIterable<Response>,
+    handle: (request: Request, signal: AbortSignal, call: OutsideCall) => AsyncIterable<Response>,
   ): handleServerStreamingCall<Request, Response> =>
   (call) => {
     const left = new AbortController();
     call.once('cancelled', () => left.abort(callerLeft()));
     void (async () => {
       try {
-        for await (const response of handle(call.request, left.signal)) {
+        for await (const response of handle(call.request, left.signal, call)) {
           if (!left.signal.aborted && !call.write(response)) await drained(call, left.signal);
           if (left.signal.aborted) return;
         }
@@ -68,7 +68,7 @@ const turnsToClose = 4;
 export const clientStream =
   <Request, Response>(
     log: Logger,
-    handle: (messages: AsyncIterable<Request>, signal: AbortSignal, call: Incoming) => Promise<Response>,
+    handle: (messages: AsyncIterable<Request>, signal: AbortSignal, call: OutsideCall) => Promise<Response>,
   ): handleClientStreamingCall<Request, Response> =>
   (call, callback) => {
     const left = new AbortController();

@@ -16,6 +16,7 @@ import { ReflectionService } from '@grpc/reflection';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { HealthImplementation } from 'grpc-health-check';
 import { SortieError, toGrpc } from './errors.js';
+import { noAudit, type Audit } from './audit/audit.js';
 import { measureCalls } from './grpc-metrics.js';
 import { guard } from './identity/guard.js';
 import type { Identity } from './identity/identity.js';
@@ -43,7 +44,7 @@ const isLoopback = (host: string): boolean =>
 /**
  * Starts `server` with health checking (grpc.health.v1) and reflection for the named service. The whole server (``) and
  * the service are SERVING when the process is ready; each dependency has its own name. `address` is host:port, port 0 for
- * any free one. Throws where others could listen in, or could come in as anybody.
+ * any free one; `beside` names other services of the same server. Throws where others could listen in, or could come in as anybody.
  */
 export async function startServer(
   server: Server,
@@ -51,13 +52,14 @@ export async function startServer(
   address: string,
   { health }: Pick<Vitals, 'health'>,
   identity: Identity,
+  beside: readonly string[] = [],
 ): Promise<RunningServer> {
   if (!identity.encrypted && !isLoopback(splitAddress(address).host)) {
     throw new Error(
       `${address} can be reached from other machines, which takes certificates: put tls.crt, tls.key and ca.crt into the directory of SORTIE_IDENTITY, or listen on 127.0.0.1.`,
     );
   }
-  const reflection = new ReflectionService(reflected(), { services: [service, 'grpc.health.v1.Health'] });
+  const reflection = new ReflectionService(reflected(), { services: [service, ...beside, 'grpc.health.v1.Health'] });
   reflection.addToServer(server);
   const told = new HealthImplementation({ [liveness]: 'SERVING' });
   told.addToServer(server);
@@ -109,12 +111,13 @@ export const newServer = (
   identity: Identity,
   log: Logger,
   maxConnectionAgeSeconds = defaultConnectionAgeSeconds,
+  audit: Audit = noAudit,
 ): Server =>
   new Server({
     'grpc.max_receive_message_length': 4 * 1024 * 1024,
     // Clients then look again who is there: servers that have come since get their share. Running calls go on.
     'grpc.max_connection_age_ms': maxConnectionAgeSeconds * 1_000,
-    interceptors: [measureCalls(registry), guard(identity, log)],
+    interceptors: [measureCalls(registry), guard(identity, log, audit)],
   });
 
 /** SORTIE_MAX_CONNECTION_AGE_SECONDS. Throws when it is no number of seconds. */
@@ -158,7 +161,11 @@ const serviceConfig = {
   loadBalancingConfig: [{ round_robin: {} }],
   methodConfig: [
     {
-      name: [{ service: 'sortie.job.v1.JobService' }, { service: 'sortie.ingest.v1.IngestService' }],
+      name: [
+        { service: 'sortie.job.v1.JobService' },
+        { service: 'sortie.ingest.v1.IngestService' },
+        { service: 'sortie.audit.v1.AuditService' },
+      ],
       // The waits are random, up to 0.3 s, 0.6 s, 1.2 s and 2 s; a connection is tried anew after a second at most.
       retryPolicy: {
         maxAttempts: 5,
@@ -244,8 +251,11 @@ export const call = <Request, Response>(
 const readTriesMs = [3_000, 7_000] as const;
 
 /** As `call`, for methods that only read: when a server does not answer, the next one is asked. */
-export const read = <Request, Response>(method: UnaryMethod<Request, Response>, request: Request): Promise<Response> =>
-  twice(readTriesMs, (timeoutMs) => call(method, request, { timeoutMs }));
+export const read = <Request, Response>(
+  method: UnaryMethod<Request, Response>,
+  request: Request,
+  options: Pick<CallOptions, 'speaking'> = {},
+): Promise<Response> => twice(readTriesMs, (timeoutMs) => call(method, request, { ...options, timeoutMs }));
 
 /** A second try, at the next server, when there was no answer to the first. */
 async function twice<T>(

@@ -23,6 +23,13 @@ const lineEnds = /[\t\n\r]/;
 /** Whether a text holds what PostgreSQL does not take (NUL), or no name needs; tabs and line ends are fine. */
 export const isUnfit = (text: string): boolean => unfit.test(text);
 
+/** The beginning of a text that others made, on one line, with a mark for each character that cannot be stored. */
+export const madeFit = (text: string, max: number): string =>
+  text
+    .slice(0, max)
+    .replace(new RegExp(unfit, 'g'), '\ufffd')
+    .replace(/[\t\n\r]/g, ' ');
+
 export interface TextRule {
   max: number;
   /** 1 when it must not be empty or blank. */

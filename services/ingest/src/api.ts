@@ -1,4 +1,7 @@
 // The Ingest API process as a whole, from its settings to its stop.
+import { AuditLog } from '@sortie/common/audit/audit';
+import { deliverTo } from '@sortie/common/audit/deliver';
+import { AuditServiceClient } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { IngestServiceService } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
 import { askHealth, connect, newServer, startServer } from '@sortie/common/grpc';
@@ -45,7 +48,13 @@ export async function startIngestApi(
   const storage = await openStorage(settings.storage);
   await whenUsable(storage, log);
   const jobs = connect(JobServiceClient, settings.jobAddress, identity);
-  const server = newServer(vitals, identity, log, settings.maxConnectionAgeSeconds);
+  const auditClient = connect(AuditServiceClient, settings.jobAddress, identity);
+  const audit = new AuditLog({
+    deliver: deliverTo(auditClient),
+    registry,
+    log,
+  });
+  const server = newServer(vitals, identity, log, settings.maxConnectionAgeSeconds, audit);
   const { maxUploadBytes } = settings;
   const catalogue = new Catalogue(storage);
   const limits = settings.limits ?? defaultLimits;
@@ -54,7 +63,7 @@ export async function startIngestApi(
   const { stored } = storageMetrics(registry, storage);
   server.addService(
     IngestServiceService,
-    newIngestServer({ catalogue, storage, jobs, maxUploadBytes, admission, stored, identity, log }),
+    newIngestServer({ catalogue, storage, jobs, maxUploadBytes, admission, stored, identity, audit, log }),
   );
   const running = await startServer(server, 'sortie.ingest.v1.IngestService', settings.listen, vitals, identity);
   // Layers can be read without the Job service.
@@ -77,6 +86,8 @@ export async function startIngestApi(
       stopping.abort();
       await Promise.all([warming, counting, sweeper.stop()]);
       await running.stop(stopMs, hurry);
+      await audit.stop();
+      auditClient.close();
       jobs.close();
     },
   };

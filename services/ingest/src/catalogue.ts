@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { SortieError } from '@sortie/common/errors';
-import { File, Layer, Service } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import { File, Layer, Service, type Sharing } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { isFileId, newFileId, newItemId } from '@sortie/common/ids';
 import type { Storage, Stored } from '@sortie/common/storage';
 // lru-cache: bounded by the weight of what it keeps, which Map is not.
@@ -67,7 +67,8 @@ export function attemptOf(output: string): { jobId: string; attempt: number } | 
 
 const filePrefix = (fileId: string): string => `uploads/${fileId}`;
 const fileKey = (fileId: string): string => `${filePrefix(fileId)}/file.json`;
-const servicePrefix = (key: string): string => `services/${key}`;
+export const servicePrefix = (key: string): string => `services/${key}`;
+const serviceRecord = (key: string): string => `${servicePrefix(key)}/service.json`;
 const digestOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
 /** Where the bytes of an upload lie: a name of ours, with the extension that was checked. */
@@ -76,8 +77,17 @@ export const sourceKey = (file: File): string => `${filePrefix(file.fileId)}/sou
 const manifestName = 'manifest.json';
 const pointerName = 'layer.json';
 
+export const noService = (serviceName: string): SortieError =>
+  new SortieError('NOT_FOUND', `Service ${serviceName} was not found; create it first.`);
+export const noLayer = (serviceName: string, layerId: number): SortieError =>
+  new SortieError('NOT_FOUND', `Layer ${layerId} of ${serviceName} was not found.`);
+export const noFile = (fileId: string): SortieError =>
+  new SortieError('NOT_FOUND', `File ${fileId.slice(0, 60)} was not found.`);
+
 interface Files {
   output: string;
+  /** Of the layer. */
+  owner: string;
   byPath: Map<string, Stored>;
 }
 
@@ -128,11 +138,11 @@ export class Catalogue {
 
   async file(fileId: string): Promise<File> {
     const bytes = isFileId(fileId) ? await this.storage.get(fileKey(fileId)) : null;
-    if (!bytes) throw new SortieError('NOT_FOUND', `File ${fileId.slice(0, 60)} was not found.`);
+    if (!bytes) throw noFile(fileId);
     return File.fromJSON(JSON.parse(bytes.toString()));
   }
 
-  async createService(serviceName: string, owner: string, description: string): Promise<Service> {
+  async createService(serviceName: string, owner: string, description: string, sharing: Sharing): Promise<Service> {
     const key = serviceKey(serviceName);
     const service: Service = {
       serviceName,
@@ -142,24 +152,23 @@ export class Catalogue {
       createTime: new Date(),
       lastReservedId: undefined,
       layers: [],
+      sharing,
     };
-    if (!(await this.storage.putNew(`${servicePrefix(key)}/service.json`, JSON.stringify(Service.toJSON(service))))) {
+    if (!(await this.storage.putNew(serviceRecord(key), JSON.stringify(Service.toJSON(service))))) {
       throw new SortieError('ALREADY_EXISTS', `Service ${serviceName} exists already.`);
     }
     return service;
   }
 
-  /** Without its layers. Throws NOT_FOUND. */
-  async service(serviceName: string): Promise<Service> {
-    const service = await this.serviceOf(serviceKey(serviceName));
-    if (!service) throw new SortieError('NOT_FOUND', `Service ${serviceName} was not found; create it first.`);
-    return service;
+  /** Without its layers; null when there is none, or its creation has left a folder without a record. */
+  async serviceOf(key: string): Promise<Service | null> {
+    const bytes = await this.storage.get(serviceRecord(key));
+    return bytes ? Service.fromJSON(JSON.parse(bytes.toString())) : null;
   }
 
-  /** Null where the creation of a service has left a folder without a record. */
-  async serviceOf(key: string): Promise<Service | null> {
-    const bytes = await this.storage.get(`${servicePrefix(key)}/service.json`);
-    return bytes ? Service.fromJSON(JSON.parse(bytes.toString())) : null;
+  /** In place of the record that there is. */
+  async replaceService(key: string, service: Service): Promise<void> {
+    await this.storage.put(serviceRecord(key), JSON.stringify(Service.toJSON(service)));
   }
 
   /** Keys of all services, sorted. */
@@ -300,7 +309,7 @@ export class Catalogue {
   /** Throws NOT_FOUND while the layer is not visible. */
   async layer(serviceName: string, layerId: number): Promise<Layer> {
     const pointer = await this.pointer(serviceName, layerId);
-    if (!pointer) throw new SortieError('NOT_FOUND', `Layer ${layerId} of ${serviceName} was not found.`);
+    if (!pointer) throw noLayer(serviceName, layerId);
     return pointer.layer;
   }
 
@@ -312,15 +321,20 @@ export class Catalogue {
     return { ...file, key: posix.join(layerPrefix(serviceName, layerId), output, path) };
   }
 
+  /** Of a visible layer, out of what the reading of its files needs anyhow. Throws NOT_FOUND. */
+  async ownerOf(serviceName: string, layerId: number): Promise<string> {
+    return (await this.filesOf(serviceName, layerId)).owner;
+  }
+
   private async filesOf(serviceName: string, layerId: number): Promise<Files> {
     const key = layerPrefix(serviceName, layerId);
     const known = this.files.get(key);
     if (known) return known;
     const pointer = await this.pointer(serviceName, layerId);
     const manifest = pointer && (await this.manifest(serviceName, layerId, pointer.output));
-    if (!manifest) throw new SortieError('NOT_FOUND', `Layer ${layerId} of ${serviceName} was not found.`);
+    if (!manifest) throw noLayer(serviceName, layerId);
     const byPath = new Map(manifest.files.map(({ path, sizeBytes, sha256 }) => [path, { sizeBytes, sha256 }]));
-    const files = { output: pointer.output, byPath };
+    const files = { output: pointer.output, owner: pointer.layer.owner, byPath };
     this.files.set(key, files);
     return files;
   }

@@ -10,7 +10,10 @@ import {
   type ListServicesResponse,
 } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { maxLength } from '@sortie/common/text';
+import type { Viewer } from '@sortie/common/identity/speaker';
 import type { Catalogue } from './catalogue.js';
+import { owns } from './sharing.js';
+import type { View } from './view.js';
 
 const defaultServices = 100;
 const maxServices = 1000;
@@ -39,15 +42,32 @@ const weight = (layer: Layer): number =>
   layerBytes +
   4 * (layer.name.length + layer.description.length + layer.sourceFileName.length + layer.owner.length + layer.serviceName.length); // prettier-ignore
 
-export async function getService(catalogue: Catalogue, request: GetServiceRequest): Promise<GetServiceResponse> {
+export interface Listing {
+  catalogue: Catalogue;
+  view: View;
+  viewer: Viewer;
+}
+
+/** Others than the owner are not told how many layers there are that they do not see. */
+const lastId = (
+  viewer: Viewer,
+  service: Service,
+  ids: readonly number[],
+  seen: readonly Layer[],
+): number | undefined => (owns(viewer, service.owner) ? ids.at(-1) : seen.at(-1)?.layerId);
+
+export async function getService(
+  { catalogue, view, viewer }: Listing,
+  request: GetServiceRequest,
+): Promise<GetServiceResponse> {
   const size = sizeOf(request.pageSize, maxLayers, maxLayers);
   const after = readToken(request.pageToken, /^\d{1,10}$/);
-  const service = await catalogue.service(request.serviceName);
+  const service = await view.service(viewer, request.serviceName);
   const ids = await catalogue.reservedIds(service.serviceName);
-  service.lastReservedId = ids.at(-1);
   const rest = after === null ? ids : ids.filter((id) => id > Number(after));
-  const page = await catalogue.summariesOf(service.serviceName, rest.slice(0, size));
+  const page = await view.layers(viewer, service, rest.slice(0, size));
   service.layers = fitting(page, weight, maxPageBytes);
+  service.lastReservedId = lastId(viewer, service, ids, page);
   const cut = service.layers.length < page.length;
   const last = cut ? service.layers.at(-1)?.layerId : rest[size - 1];
   const more = cut || rest.length > size;
@@ -55,28 +75,28 @@ export async function getService(catalogue: Catalogue, request: GetServiceReques
 }
 
 /** Each service comes with the first of its layers. */
-export async function listServices(catalogue: Catalogue, request: ListServicesRequest): Promise<ListServicesResponse> {
+export async function listServices(
+  { catalogue, view, viewer }: Listing,
+  request: ListServicesRequest,
+): Promise<ListServicesResponse> {
   const size = sizeOf(request.pageSize, defaultServices, maxServices);
   const after = readToken(request.pageToken, /^[a-z0-9_]{1,120}$/) ?? '';
-  const keys = await catalogue.serviceKeys();
-  const rest = keys.filter((key) => key > after);
+  const seen = await view.services(viewer);
+  const rest = seen.filter(({ key }) => key > after);
   const services: Service[] = [];
   let left = maxPageBytes;
   let last = '';
-  for (const key of rest.slice(0, size)) {
-    // A creation that failed leaves a folder at most.
-    const service = await catalogue.serviceOf(key);
-    if (service) {
-      const ids = await catalogue.reservedIds(key);
-      service.lastReservedId = ids.at(-1);
-      service.layers = fitting(await catalogue.summariesOf(key, ids.slice(0, maxLayers)), weight, maxPageBytes / 2);
-      const bytes = Service.encode(service).finish().length;
-      if (services.length > 0 && bytes > left) break;
-      left -= bytes;
-      services.push(service);
-    }
+  for (const { key, service } of rest.slice(0, size)) {
+    const ids = await catalogue.reservedIds(key);
+    const layers = await view.layers(viewer, service, ids.slice(0, maxLayers));
+    service.layers = fitting(layers, weight, maxPageBytes / 2);
+    service.lastReservedId = lastId(viewer, service, ids, layers);
+    const bytes = Service.encode(service).finish().length;
+    if (services.length > 0 && bytes > left) break;
+    left -= bytes;
+    services.push(service);
     last = key;
   }
-  const more = last !== rest.at(-1) && rest.length > 0;
-  return { services, nextPageToken: more ? writeToken(last) : '', totalSize: keys.length };
+  const more = services.length < rest.length;
+  return { services, nextPageToken: more ? writeToken(last) : '', totalSize: seen.length };
 }

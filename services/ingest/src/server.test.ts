@@ -8,6 +8,7 @@ import { SortieError } from '@sortie/common/errors';
 import {
   IngestServiceClient,
   Layer,
+  Sharing,
   type AddLayerRequest,
   type File,
   type ReadLayerFileResponse,
@@ -168,7 +169,12 @@ it('a large upload does not stay in memory', async (context) => {
 it('services are made once, and not told apart by case', async (context) => {
   const { client } = context;
   const make = (serviceName: string): Promise<unknown> =>
-    call(client.createService.bind(client), { serviceName, owner: 'ana', description: '' });
+    call(client.createService.bind(client), {
+      serviceName,
+      owner: 'ana',
+      description: '',
+      sharing: Sharing.SHARING_PRIVATE,
+    });
   await make('Alpha');
   await refused('ALREADY_EXISTS', make('alpha'));
   for (const name of ['', '../x', 'a b', 'x'.repeat(121), 'a/b', 'ä']) await refused('INVALID_ARGUMENT', make(name));
@@ -189,13 +195,19 @@ const layer = (serviceName: string, fileIds: string[], over: Partial<AddLayerReq
   requestId: '',
   administrator: false,
   priority: Priority.PRIORITY_UNSPECIFIED,
+  sharing: Sharing.SHARING_UNSPECIFIED,
   ...over,
 });
 
 it('layer numbers count up, also when many ask at once, and a repeated request gets the same', async (context) => {
   const { client, created } = context;
   const serviceName = `S${randomBytes(4).toString('hex')}`;
-  await call(client.createService.bind(client), { serviceName, owner: 'ana', description: '' });
+  await call(client.createService.bind(client), {
+    serviceName,
+    owner: 'ana',
+    description: '',
+    sharing: Sharing.SHARING_PRIVATE,
+  });
   const { fileId } = await upload(context, 'a.ts', [Buffer.alloc(188, 0x47)]);
   const add = (over: Partial<AddLayerRequest> = {}): Promise<{ jobId: string; layerId: number }> =>
     call(client.addLayer.bind(client), layer(serviceName, [fileId], over));
@@ -213,7 +225,12 @@ it('layer numbers count up, also when many ask at once, and a repeated request g
 it('lists of many layers with long names come in pages below the limit of a message, and name no files', async (context) => {
   const { client, storage } = context;
   const count = 1_500;
-  await call(client.createService.bind(client), { serviceName: 'Many', owner: 'ana', description: 'd'.repeat(4_096) });
+  await call(client.createService.bind(client), {
+    serviceName: 'Many',
+    owner: 'ana',
+    description: 'd'.repeat(4_096),
+    sharing: Sharing.SHARING_PRIVATE,
+  });
   for (let layerId = 0; layerId < count; layerId++) {
     const document = Layer.toJSON({ ...Layer.fromJSON({}), serviceName: 'Many', layerId, name: '名'.repeat(200), description: 'd'.repeat(1_000), jobId: newJobId() }); // prettier-ignore
     const manifest = { version: 1, layer: { ...(document as object), paths: ['video/sd/00001.m4s'] }, files: [] };
@@ -254,14 +271,24 @@ it('a service whose creation failed takes the list from nobody', async (context)
   const { services } = await call(client.listServices.bind(client), { pageSize: 1_000, pageToken: '' });
   assert.not(services.some(({ serviceName }) => serviceName === 'halfmade'));
   await refused('NOT_FOUND', call(client.getService.bind(client), { serviceName: 'halfmade', pageSize: 0, pageToken: '' })); // prettier-ignore
-  await call(client.createService.bind(client), { serviceName: 'halfmade', owner: 'ana', description: '' });
+  await call(client.createService.bind(client), {
+    serviceName: 'halfmade',
+    owner: 'ana',
+    description: '',
+    sharing: Sharing.SHARING_PRIVATE,
+  });
 });
 
 it('texts have limits and no control characters, each told by its field; no layer number is lost over them', async (context) => {
   const { client } = context;
   const serviceName = `S${randomBytes(4).toString('hex')}`;
   const creating = (description: string): Promise<unknown> =>
-    call(client.createService.bind(client), { serviceName, owner: 'ana', description });
+    call(client.createService.bind(client), {
+      serviceName,
+      owner: 'ana',
+      description,
+      sharing: Sharing.SHARING_PRIVATE,
+    });
   assert.is((await refused('INVALID_ARGUMENT', creating('d'.repeat(4_097)))).violations[0]?.field, 'description');
   await creating('two\nlines');
   const { fileId } = await upload(context, 'a.ts', [Buffer.alloc(188, 0x47)]);
@@ -286,7 +313,12 @@ it('texts have limits and no control characters, each told by its field; no laye
 it('a request id belongs to its owner and service, and to one request', async (context) => {
   const { client } = context;
   const serviceName = `S${randomBytes(4).toString('hex')}`;
-  await call(client.createService.bind(client), { serviceName, owner: 'ana', description: '' });
+  await call(client.createService.bind(client), {
+    serviceName,
+    owner: 'ana',
+    description: '',
+    sharing: Sharing.SHARING_PRIVATE,
+  });
   const { fileId } = await upload(context, 'a.ts', [Buffer.alloc(188, 0x47)]);
   const add = (over: Partial<AddLayerRequest>): Promise<{ layerId: number }> =>
     call(client.addLayer.bind(client), layer(serviceName, [fileId], { requestId: 'once', ...over }));
@@ -299,7 +331,12 @@ it('a request id belongs to its owner and service, and to one request', async (c
 
 it('wrong layers are refused with the field that is wrong', async (context) => {
   const { client } = context;
-  await call(client.createService.bind(client), { serviceName: 'Wrong', owner: 'ana', description: '' });
+  await call(client.createService.bind(client), {
+    serviceName: 'Wrong',
+    owner: 'ana',
+    description: '',
+    sharing: Sharing.SHARING_PRIVATE,
+  });
   const mine = (await upload(context, 'a.ts', [Buffer.alloc(188, 0x47)])).fileId;
   const others = (await upload(context, 'b.ts', [Buffer.alloc(188, 0x47)], 'ben')).fileId;
   const sidecar = (await upload(context, 'a.csv', [Buffer.from('a,b')])).fileId;
@@ -342,7 +379,12 @@ async function readFileOf(
 
 it('a layer is visible only when its manifest is, and only what that names can be read', async (context) => {
   const { client, storage } = context;
-  await call(client.createService.bind(client), { serviceName: 'Shown', owner: 'ana', description: '' });
+  await call(client.createService.bind(client), {
+    serviceName: 'Shown',
+    owner: 'ana',
+    description: '',
+    sharing: Sharing.SHARING_PRIVATE,
+  });
   const { fileId } = await upload(context, 'a.ts', [Buffer.alloc(188, 0x47)]);
   await call(client.addLayer.bind(client), layer('Shown', [fileId]));
   const prefix = layerPrefix('Shown', 0);

@@ -1,28 +1,37 @@
 // IngestService over gRPC: checks requests, keeps the catalogue, asks the Job service for the work.
 import { randomUUID } from 'node:crypto';
+import type { Audit } from '@sortie/common/audit/audit';
+import { callEvent, type OutsideCall } from '@sortie/common/audit/call-event';
+import { readsMs, Seldom } from '@sortie/common/audit/seldom';
 import { SortieError } from '@sortie/common/errors';
-import type {
-  File,
-  IngestServiceServer,
-  ReadLayerFileRequest,
-  ReadLayerFileResponse,
-  UploadFileRequest,
+import { Action } from '@sortie/common/gen/sortie/audit/v1/audit';
+import {
+  Sharing,
+  sharingToJSON,
+  type File,
+  type IngestServiceServer,
+  type ReadLayerFileRequest,
+  type ReadLayerFileResponse,
+  type UploadFileRequest,
 } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { JobType, Priority, type CreateJobRequest, type JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
 import { call as callService, unary } from '@sortie/common/grpc';
 import { clientStream, serverStream } from '@sortie/common/grpc-stream';
 import { parseResolutions, resolutionWords } from '@sortie/common/ladder';
 import type { Identity } from '@sortie/common/identity/identity';
-import { mustSpeakFor, type Speaker } from '@sortie/common/identity/speaker';
+import { mustSpeakFor, type Speaker, type Viewer } from '@sortie/common/identity/speaker';
 import type { Logger } from '@sortie/common/log';
 import type { Storage } from '@sortie/common/storage';
 import { checkText, maxFiles, maxLength } from '@sortie/common/text';
 import type { Counter } from 'prom-client';
-import type { Catalogue } from './catalogue.js';
+import { serviceKey, type Catalogue } from './catalogue.js';
 import { contentType } from './media/content-type.js';
 import type { Admission } from './limits.js';
 import { getService, listServices } from './listing.js';
 import { splitInputs } from './media/upload.js';
+import { Shares } from './shares.js';
+import { owns, serviceSharing } from './sharing.js';
+import { View } from './view.js';
 
 export interface IngestServerParts {
   catalogue: Catalogue;
@@ -32,7 +41,8 @@ export interface IngestServerParts {
   admission: Admission;
   /** Counts the bytes of uploads. */
   stored: Counter<'kind'>;
-  identity: Pick<Identity, 'speakerOf' | 'callerOf'>;
+  identity: Pick<Identity, 'speakerOf' | 'viewerOf' | 'callerOf'>;
+  audit: Audit;
   log: Logger;
 }
 
@@ -44,8 +54,19 @@ export function newIngestServer({
   admission,
   stored,
   identity,
+  audit,
   log,
 }: IngestServerParts): IngestServiceServer {
+  const shares = new Shares(storage, catalogue);
+  const view = new View(catalogue, shares);
+  const reads = new Seldom(readsMs);
+
+  const noteDone = (call: OutsideCall, action: Action, resource: string, owner = '', detail = ''): void => {
+    const noted = callEvent(identity, call, action, resource, owner, detail);
+    if (noted && (action !== Action.ACTION_READ || reads.first(noted.caller ?? '', resource))) audit.note(noted);
+  };
+  const layerResource = (serviceName: string, layerId: number): string => `${serviceName.toLowerCase()}/${layerId}`;
+
   return {
     uploadFile: clientStream(log, async (messages, _signal, call) => {
       const file = await receive(messages, {
@@ -60,23 +81,47 @@ export function newIngestServer({
       const { fileId, sizeBytes, owner } = file;
       log.info({ file: fileId, sizeBytes, owner }, 'file stored');
       stored.inc({ kind: 'upload' }, sizeBytes);
+      noteDone(call, Action.ACTION_UPLOAD, fileId, owner);
       return { file };
     }),
 
-    getFile: unary(log, async ({ fileId }) => ({ file: await catalogue.file(fileId) })),
+    getFile: unary(log, async ({ fileId }, call) => ({ file: await view.file(identity.viewerOf(call), fileId) })),
 
-    createService: unary(log, async ({ serviceName, owner, description }, call) => {
+    createService: unary(log, async ({ serviceName, owner, description, sharing }, call) => {
       checkText('owner', owner, { min: 1, max: maxLength.user });
       mustSpeakFor(identity.speakerOf(call), owner);
       checkText('description', description, { max: maxLength.description, lines: true });
-      const service = await catalogue.createService(serviceName, owner, description);
-      log.info({ service: serviceName, owner }, 'service created');
+      checkSharing(sharing);
+      const service = await catalogue.createService(serviceName, owner, description, serviceSharing(sharing));
+      log.info({ service: serviceName, owner, sharing: service.sharing }, 'service created');
+      noteDone(call, Action.ACTION_CREATE_SERVICE, serviceName.toLowerCase(), owner);
       return { service };
     }),
 
-    listServices: unary(log, (request) => listServices(catalogue, request)),
+    updateService: unary(log, async ({ service, updateMask }, call) => {
+      if (!service) throw SortieError.field('service', 'is missing');
+      checkSharing(service.sharing);
+      checkMask(updateMask);
+      const viewer = identity.viewerOf(call);
+      const { serviceName, owner } = await view.service(viewer, service.serviceName);
+      if (!owns(viewer, owner)) throw notYours(`Service ${serviceName}`);
+      const changed = await shares.setService(serviceName, serviceSharing(service.sharing));
+      log.info({ service: serviceName, sharing: changed.sharing }, 'service shared');
+      noteDone(call, Action.ACTION_SHARE, serviceName.toLowerCase(), owner, sharingToJSON(changed.sharing));
+      return { service: changed };
+    }),
 
-    getService: unary(log, (request) => getService(catalogue, request)),
+    checkServiceName: unary(log, async ({ serviceName }) => ({
+      available: (await catalogue.serviceOf(serviceKey(serviceName))) === null,
+    })),
+
+    listServices: unary(log, async (request, call) =>
+      listServices({ catalogue, view, viewer: identity.viewerOf(call) }, request),
+    ),
+
+    getService: unary(log, async (request, call) =>
+      getService({ catalogue, view, viewer: identity.viewerOf(call) }, request),
+    ),
 
     addLayer: unary(log, async (request, call) => {
       const { serviceName, layerName, description, owner, fileIds, requestId, serviceUrl } = request;
@@ -98,11 +143,11 @@ export function newIngestServer({
       if (fileIds.length > maxFiles) {
         throw SortieError.field('file_ids', `names ${fileIds.length} files; at most ${maxFiles} are taken`);
       }
-      const service = await catalogue.service(serviceName);
-      if (service.owner !== owner && !administrator) {
-        throw new SortieError('PERMISSION_DENIED', `Service ${serviceName} belongs to somebody else.`);
-      }
-      const files = await Promise.all([...new Set(fileIds)].map((fileId) => catalogue.file(fileId)));
+      checkSharing(request.sharing);
+      const viewer = identity.viewerOf(call);
+      const service = await view.service(viewer, serviceName);
+      if (service.owner !== owner && !administrator) throw notYours(`Service ${serviceName}`);
+      const files = await Promise.all([...new Set(fileIds)].map((fileId) => view.file(viewer, fileId)));
       if (files.some((file) => file.owner !== owner) && !administrator) {
         throw new SortieError('PERMISSION_DENIED', 'One of the files belongs to somebody else.');
       }
@@ -135,15 +180,40 @@ export function newIngestServer({
           await callService(jobs.createJob.bind(jobs), creating(0, '', true));
         },
       );
+      await shares.setNewLayer(service.serviceName, reservation.layerId, request.sharing);
       // The call may be made again when the Job service goes away under it.
       const id = requestId === '' ? randomUUID() : requestId;
       const { job } = await callService(jobs.createJob.bind(jobs), creating(reservation.layerId, id, false));
+      noteDone(call, Action.ACTION_PUBLISH, layerResource(service.serviceName, reservation.layerId), owner);
       return { jobId: job?.jobId ?? '', layerId: reservation.layerId };
     }),
 
-    getLayer: unary(log, async ({ serviceName, layerId }) => ({ layer: await catalogue.layer(serviceName, layerId) })),
+    getLayer: unary(log, async ({ serviceName, layerId }, call) => {
+      const layer = await view.layer(identity.viewerOf(call), serviceName, layerId);
+      noteDone(call, Action.ACTION_READ, layerResource(serviceName, layerId));
+      return { layer };
+    }),
 
-    readLayerFile: serverStream(log, (request) => sendFile(request, catalogue, storage)),
+    updateLayer: unary(log, async ({ layer, updateMask }, call) => {
+      if (!layer) throw SortieError.field('layer', 'is missing');
+      checkSharing(layer.sharing);
+      checkMask(updateMask);
+      const { serviceName, layerId, sharing } = layer;
+      const viewer = identity.viewerOf(call);
+      const there = await view.layer(viewer, serviceName, layerId);
+      if (!owns(viewer, there.owner) && !owns(viewer, there.serviceOwner))
+        throw notYours(`Layer ${layerId} of ${serviceName}`);
+      await shares.setLayer(serviceName, layerId, sharing);
+      log.info({ service: serviceName, layer: layerId, sharing }, 'layer shared');
+      noteDone(call, Action.ACTION_SHARE, layerResource(serviceName, layerId), there.owner, sharingToJSON(sharing));
+      return { layer: await view.layer(viewer, serviceName, layerId) };
+    }),
+
+    readLayerFile: serverStream(log, (request, _, call) =>
+      sendFile(request, identity.viewerOf(call), view, storage, () =>
+        noteDone(call, Action.ACTION_READ, layerResource(request.serviceName, request.layerId)),
+      ),
+    ),
   };
 }
 
@@ -151,6 +221,21 @@ interface Receiving extends Pick<IngestServerParts, 'catalogue' | 'maxUploadByte
   /** Whether the caller shows with the call for whom it speaks. */
   speaksAtOnce: boolean;
   speakerBy: (statement: string | undefined) => Speaker;
+}
+
+const notYours = (what: string): SortieError =>
+  new SortieError('PERMISSION_DENIED', `${what} belongs to somebody else.`);
+
+const sharings: readonly Sharing[] = [Sharing.SHARING_UNSPECIFIED, Sharing.SHARING_PRIVATE, Sharing.SHARING_ORGANIZATION, Sharing.SHARING_PUBLIC]; // prettier-ignore
+
+function checkSharing(sharing: Sharing): void {
+  if (!sharings.includes(sharing)) throw SortieError.field('sharing', 'must be private, organization or public');
+}
+
+/** Throws INVALID_ARGUMENT unless it names what can be changed, and nothing else. */
+function checkMask(mask: readonly string[] | undefined): void {
+  if (!mask || mask.length === 0 || mask.some((path) => path !== 'sharing'))
+    throw SortieError.field('update_mask', 'must name sharing, which is all that can be changed');
 }
 
 /** Takes the header, then streams the bytes into the storage; gRPC's flow control holds the sender back. */
@@ -214,14 +299,17 @@ async function receive(
 
 async function* sendFile(
   request: ReadLayerFileRequest,
-  catalogue: Catalogue,
+  viewer: Viewer,
+  view: View,
   storage: Storage,
+  onFound: () => void,
 ): AsyncGenerator<ReadLayerFileResponse, void, undefined> {
   const { serviceName, layerId, path, offset, length } = request;
-  const { key, sizeBytes, sha256 } = await catalogue.layerFile(serviceName, layerId, path);
+  const { key, sizeBytes, sha256, public: everybodys } = await view.layerFile(viewer, serviceName, layerId, path);
+  onFound();
   const start = Math.min(offset < 0 ? Math.max(0, sizeBytes + offset) : offset, sizeBytes);
   const wanted = Math.min(Math.max(0, length ?? sizeBytes), sizeBytes - start);
-  const info = { sizeBytes, sha256, offset: start, length: wanted, contentType: contentType(path) };
+  const info = { sizeBytes, sha256, offset: start, length: wanted, contentType: contentType(path), public: everybodys };
   yield { part: { $case: 'info', value: info } };
   if (wanted === 0) return;
   for await (const chunk of storage.read(key, start, start + wanted - 1) as AsyncIterable<Buffer>) {

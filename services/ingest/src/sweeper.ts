@@ -142,7 +142,8 @@ export class Sweep {
   }
 
   private async sweepService(prefix: string): Promise<void> {
-    for (const folder of [prefix, `${prefix}/layers`, `${prefix}/requests`]) await this.removeTemporary(folder);
+    for (const folder of [prefix, `${prefix}/layers`, `${prefix}/requests`, `${prefix}/sharing`])
+      await this.removeTemporary(folder);
   }
 
   private async sweepLayer(prefix: string, service: string, layer: string): Promise<void> {

@@ -1,4 +1,6 @@
 // JobService over gRPC: checks requests, lets the state machine decide, writes the job store, reports what has changed.
+import type { Audit } from '@sortie/common/audit/audit';
+import { callEvent } from '@sortie/common/audit/call-event';
 import type { Logger } from '@sortie/common/log';
 import { SortieError } from '@sortie/common/errors';
 import {
@@ -10,6 +12,7 @@ import {
   type WatchJobRequest,
   type WatchJobResponse,
 } from '@sortie/common/gen/sortie/job/v1/job';
+import { Action } from '@sortie/common/gen/sortie/audit/v1/audit';
 import type { Duration } from '@sortie/common/gen/google/protobuf/duration';
 import { unary } from '@sortie/common/grpc';
 import { serverStream } from '@sortie/common/grpc-stream';
@@ -33,6 +36,7 @@ import {
 import type { Leases } from './leases.js';
 import type { Locks } from './locks.js';
 import { readPageToken, writePageToken } from './page-token.js';
+import { mayRead, readable, readerOf } from './readers.js';
 import type { Store } from './store.js';
 import type { Turns } from './turns.js';
 import type { Workers } from './workers.js';
@@ -53,7 +57,8 @@ export interface JobServerParts {
   /** Is reported each job that has changed. */
   onChange: (jobId: string, lastSequence: number) => void;
   policy: Policy;
-  identity: Pick<Identity, 'speakerOf'>;
+  identity: Pick<Identity, 'speakerOf' | 'callerOf'>;
+  audit: Audit;
   log: Logger;
 }
 
@@ -68,7 +73,7 @@ const durationOf = (milliseconds: number): Duration => ({
 });
 
 export function newJobServer(parts: JobServerParts): JobServiceServer {
-  const { store, turns, leases, followers, workers, locks, onChange, policy, identity, log } = parts;
+  const { store, turns, leases, followers, workers, locks, onChange, policy, identity, audit, log } = parts;
 
   return {
     createJob: unary(log, async (request, call) => {
@@ -87,31 +92,47 @@ export function newJobServer(parts: JobServerParts): JobServiceServer {
       return { job };
     }),
 
-    getJob: unary(log, async ({ jobId }) => ({ job: await store.get(validJobId(jobId)) })),
+    getJob: unary(log, async ({ jobId }, call) => ({
+      job: readable(readerOf(identity, call), await store.get(validJobId(jobId))),
+    })),
 
-    batchGetJobs: unary(log, async ({ jobIds }) => {
+    batchGetJobs: unary(log, async ({ jobIds }, call) => {
       if (jobIds.length > maxBatch) throw SortieError.field('job_ids', `at most ${maxBatch} are taken`);
+      const reader = readerOf(identity, call);
       const { jobs, missing } = await store.getMany(jobIds.filter(isJobId));
-      return { jobs, missingIds: [...missing, ...jobIds.filter((jobId) => !isJobId(jobId))] };
+      const others = jobs.filter((job) => !mayRead(reader, job)).map((job) => job.jobId);
+      return {
+        jobs: jobs.filter((job) => mayRead(reader, job)),
+        missingIds: [...missing, ...others, ...jobIds.filter((jobId) => !isJobId(jobId))],
+      };
     }),
 
-    listJobs: unary(log, async (request) => {
-      const filter = filterOf(request);
+    listJobs: unary(log, async (request, call) => {
+      const asked = filterOf(request);
+      const reader = readerOf(identity, call);
+      if (reader !== null && !['', reader].includes(asked.owner)) return { jobs: [], nextPageToken: '' };
+      const filter = { ...asked, owner: reader ?? asked.owner };
       if (request.pageSize < 0) throw SortieError.field('page_size', 'must not be negative');
       const size = Math.min(request.pageSize === 0 ? defaultPageSize : request.pageSize, maxPageSize);
       const { jobs, next } = await store.list(filter, size, readPageToken(request.pageToken, filter));
       return { jobs, nextPageToken: next ? writePageToken(next, filter) : '' };
     }),
 
-    watchJob: serverStream(log, (request, signal) => watch(request, signal, followers)),
+    watchJob: serverStream(log, async function* (request, signal, call) {
+      const reader = readerOf(identity, call);
+      if (reader !== null) readable(reader, await store.get(validJobId(request.jobId)));
+      yield* watch(request, signal, followers);
+    }),
 
     cancelJob: unary(log, async ({ jobId, user }, call) => {
       checkText('user', user, { max: maxLength.user });
       const speaker = identity.speakerOf(call);
       if (user !== '') mustSpeakFor(speaker, user);
-      mustSpeakFor(speaker, (await store.get(validJobId(jobId))).owner);
+      mustSpeakFor(speaker, readable(readerOf(identity, call), await store.get(validJobId(jobId))).owner);
       const job = await store.update(validJobId(jobId), (record, now) => cancel(record, user, now));
       log.info({ job: jobId, user }, 'cancel asked for');
+      const noted = callEvent(identity, call, Action.ACTION_CANCEL, jobId, user);
+      if (noted) audit.note(noted);
       onChange(jobId, job.lastSequence);
       return { job };
     }),

@@ -26,7 +26,7 @@ import {
 import { call, connect } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
 import { nextWork, readWork, Nats } from '@sortie/common/nats';
-import { clientOfAll, identity, identityDirectory } from '@sortie/common/testing/identities';
+import { clientIdentity, clientOfAll, identity, identityDirectory } from '@sortie/common/testing/identities';
 import { startNats, type TestNats } from '@sortie/common/testing/nats';
 import { startPostgres, type TestPostgres } from '@sortie/common/testing/postgres';
 import { suite } from 'uvu';
@@ -569,6 +569,37 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
     );
     const refused = await curl('-d', '{"job_id":"j"}', `${address}/sortie.job.v1.JobService/GetJob`);
     assert.match(refused, '"code": "not_found"');
+  });
+
+  it('a client reads the jobs of its own user only; of others it learns nothing', async ({ client, service }) => {
+    const owner = `u${randomUUID().slice(0, 8)}`;
+    const mine = (await call(client.createJob.bind(client), request({ owner }))).job?.jobId ?? '';
+    const others = (await call(client.createJob.bind(client), request())).job?.jobId ?? '';
+    const own = connect(JobServiceClient, `127.0.0.1:${service.port}`, clientIdentity(owner));
+    assert.is((await call(own.getJob.bind(own), { jobId: mine })).job?.jobId, mine);
+    const hidden = await refused('NOT_FOUND', call(own.getJob.bind(own), { jobId: others }));
+    const never = `j${randomUUID()}`;
+    const missing = await refused('NOT_FOUND', call(own.getJob.bind(own), { jobId: never }));
+    assert.is(hidden.message.replace(others, never), missing.message);
+    await refused('NOT_FOUND', call(own.cancelJob.bind(own), { jobId: others, user: '' }));
+    const batch = await call(own.batchGetJobs.bind(own), { jobIds: [mine, others] });
+    assert.equal([batch.jobs.map(({ jobId }) => jobId), batch.missingIds], [[mine], [others]]);
+    assert.equal(
+      (await call(own.listJobs.bind(own), list())).jobs.map(({ jobId }) => jobId),
+      [mine],
+    );
+    assert.equal((await call(own.listJobs.bind(own), list({ owner: 'ana' }))).jobs, []);
+    const watch = async (jobId: string): Promise<string> => {
+      try {
+        for await (const _ of own.watchJob({ jobId, afterEvent: 0 }) as AsyncIterable<WatchJobResponse>) return 'seen';
+        return 'ended';
+      } catch (error) {
+        return SortieError.from(error).code;
+      }
+    };
+    assert.equal([await watch(mine), await watch(others)], ['seen', 'NOT_FOUND']);
+    assert.is((await call(client.getJob.bind(client), { jobId: others })).job?.owner, 'ana', 'the operator reads all');
+    own.close();
   });
 
   it.run();

@@ -1,5 +1,7 @@
 // The Job service as a whole, from its settings to its stop.
 import { openDatabase, type Database } from '@sortie/common/database';
+import { AuditLog } from '@sortie/common/audit/audit';
+import { AuditServiceService } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { JobServiceService } from '@sortie/common/gen/sortie/job/v1/job';
 import { newServer, startServer } from '@sortie/common/grpc';
 import type { Identity } from '@sortie/common/identity/identity';
@@ -9,6 +11,8 @@ import { askNats, Nats, ringChanged } from '@sortie/common/nats';
 import { newVitals, type Vitals } from '@sortie/common/vitals';
 import { SortieError } from '@sortie/common/errors';
 import type { ConnectionOptions } from 'nats';
+import { newAuditServer } from './audit/server.js';
+import { AuditStore } from './audit/store.js';
 import { Announcer } from './announcer.js';
 import { Expiry, expiryIntervalMs } from './expiry.js';
 import { Followers } from './followers.js';
@@ -127,12 +131,21 @@ export async function startJobService(
   const workers = new Workers(database);
   const locks = new Locks(database);
   const { identity } = settings;
-  const server = newServer(vitals, identity, log, settings.maxConnectionAgeSeconds);
+  const auditStore = new AuditStore(database);
+  const audit = new AuditLog({
+    deliver: (events) => auditStore.append(events.map((event) => ({ ...event, recordedBy: 'job' }))),
+    registry,
+    log,
+  });
+  const server = newServer(vitals, identity, log, settings.maxConnectionAgeSeconds, audit);
+  server.addService(AuditServiceService, newAuditServer({ store: auditStore, identity, log }));
   server.addService(
     JobServiceService,
-    newJobServer({ store, turns, leases, followers, workers, locks, onChange, policy, identity, log }),
+    newJobServer({ store, turns, leases, followers, workers, locks, onChange, policy, identity, audit, log }),
   );
-  const running = await startServer(server, 'sortie.job.v1.JobService', settings.listen, vitals, identity);
+  const running = await startServer(server, 'sortie.job.v1.JobService', settings.listen, vitals, identity, [
+    'sortie.audit.v1.AuditService',
+  ]);
   // The job store is what this service cannot be without; the work queue may be away for a while.
   await Promise.all([
     health.watch({ name: 'database', needed: true, ask: () => store.ask() }),
@@ -148,6 +161,7 @@ export async function startJobService(
       // Before the loops: a round that waits for a NATS that is gone ends at once.
       await nats.close();
       await Promise.all([expiring.stop(), announcing.stop(), keeping.stop()]);
+      await audit.stop();
       await database.close();
     },
   };

@@ -30,16 +30,26 @@ const ingestMethods: Readonly<Record<string, readonly Kind[]>> = {
   UploadFile: outside,
   GetFile: outside,
   CreateService: outside,
+  UpdateService: outside,
+  CheckServiceName: outside,
   ListServices: outside,
   GetService: outside,
   AddLayer: outside,
   GetLayer: outside,
+  UpdateLayer: outside,
   ReadLayerFile: outside,
+};
+
+const auditMethods: Readonly<Record<string, readonly Kind[]>> = {
+  RecordEvents: ['gateway', 'ingest-api'],
+  // Of the gateway with the word of an administrator only.
+  ListEvents: ['gateway', 'operator'],
 };
 
 const services: Readonly<Record<string, Readonly<Record<string, readonly Kind[]>>>> = {
   'sortie.job.v1.JobService': jobMethods,
   'sortie.ingest.v1.IngestService': ingestMethods,
+  'sortie.audit.v1.AuditService': auditMethods,
 };
 
 /** What every server offers beside its own service, to all who show who they are: whether it is well, and what it offers. */

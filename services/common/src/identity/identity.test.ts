@@ -51,7 +51,7 @@ function serve(own: Identity): Promise<RunningServer> {
 const clientOf = (port: number, own: Identity): IngestServiceClient => connect(IngestServiceClient, `127.0.0.1:${port}`, own, {}); // prettier-ignore
 const getFile = (client: IngestServiceClient): Promise<string> => codeOf(call(client.getFile.bind(client), { fileId: 'x' }, { timeoutMs: 4_000 })); // prettier-ignore
 const createFor = (client: IngestServiceClient, owner: string, speaking?: Metadata): Promise<string> =>
-  codeOf(call(client.createService.bind(client), { serviceName: 'S', owner, description: '' }, speaking ? { speaking } : {})); // prettier-ignore
+  codeOf(call(client.createService.bind(client), { serviceName: 'S', owner, description: '', sharing: 0 }, speaking ? { speaking } : {})); // prettier-ignore
 
 it('every method has its callers, and the arrows that the architecture lacks are refused', () => {
   for (const definition of [...Object.values(JobServiceService), ...Object.values(IngestServiceService)])

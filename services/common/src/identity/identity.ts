@@ -22,7 +22,7 @@ import {
 } from '@grpc/grpc-js';
 import { SortieError } from '../errors.js';
 import { callerOfCertificate, readCaller, type Caller } from './caller.js';
-import { speakerOf, type Speaker } from './speaker.js';
+import { speakerOf, viewerOf, type Speaker, type Viewer } from './speaker.js';
 import { readPublicKeys, readStatement, writeStatement, type Statement } from './statement.js';
 import { secretFile } from './secret-file.js';
 
@@ -44,6 +44,8 @@ export interface Identity {
   callerOf(call: Incoming): Caller | null;
   /** For whom the caller acts, by what came with the call or, where it may come later, by `statement`. Throws PERMISSION_DENIED. */
   speakerOf(call: Incoming, statement?: string): Speaker;
+  /** For whom the caller reads. Throws PERMISSION_DENIED for callers that read for nobody, and a statement that does not hold. */
+  viewerOf(call: Incoming): Viewer;
   /** For the gateway: its signed word for who its user is. */
   statementFor(user: Statement): string;
   /** The same as a call carries it. */
@@ -102,6 +104,14 @@ export function openIdentity(directory: string, refreshMs = lookMs): Identity {
     return holds ? readCaller(name) : null;
   }
 
+  function known(call: Incoming): Caller {
+    const caller = callerOf(call);
+    if (!caller) throw new SortieError('UNAUTHENTICATED', 'The caller does not show who it is.');
+    return caller;
+  }
+
+  const stated = (text: string): Statement | null => readStatement(text, publicKeys?.() ?? [], Date.now());
+
   function statementFor(user: Statement): string {
     if (!statement) throw new Error(`${directory} holds no statement.key: nobody would believe who the user is.`);
     return writeStatement(user, statement(), Date.now());
@@ -141,11 +151,13 @@ export function openIdentity(directory: string, refreshMs = lookMs): Identity {
       return ServerCredentials.createInsecure();
     },
     callerOf,
-    speakerOf: (call, later) => {
-      const caller = callerOf(call);
-      if (!caller) throw new SortieError('UNAUTHENTICATED', 'The caller does not show who it is.');
-      const text = later ?? one(call.metadata, statementKey);
-      return speakerOf(caller, readStatement(text, publicKeys?.() ?? [], Date.now()));
+    speakerOf: (call, later) => speakerOf(known(call), stated(later ?? one(call.metadata, statementKey))),
+    viewerOf: (call) => {
+      const statement = stated(one(call.metadata, statementKey));
+      // Whoever signed in would otherwise be shown less without a word.
+      if (!statement && call.metadata.get(statementKey).length > 0)
+        throw new SortieError('PERMISSION_DENIED', "The gateway's word for its user does not hold, or has run out.");
+      return viewerOf(known(call), statement);
     },
     statementFor,
     speakFor: (user) => {

@@ -27,6 +27,24 @@ export function speakerOf(caller: Caller, statement: Statement | null): Speaker 
   }
 } // prettier-ignore
 
+/** For whom a caller reads: an operator or administrator, who sees all, a user, or somebody who has not signed in. */
+export type Viewer = 'all' | 'visitor' | Pick<Statement, 'username'>;
+
+/** Throws PERMISSION_DENIED for callers that read for nobody. */
+export function viewerOf(caller: Caller, statement: Statement | null): Viewer {
+  switch (caller.kind) {
+    case 'operator':
+      return 'all';
+    case 'client':
+      return { username: caller.user };
+    case 'gateway':
+      if (!statement) return 'visitor';
+      return statement.administrator ? 'all' : { username: statement.username };
+    default:
+      throw new SortieError('PERMISSION_DENIED', `${callerName(caller)} reads for no user.`);
+  }
+} // prettier-ignore
+
 /** Throws PERMISSION_DENIED when `owner` is somebody else. */
 export function mustSpeakFor({ username, administrator }: Speaker, owner: string): void {
   if (username === null || username === owner || administrator) return;

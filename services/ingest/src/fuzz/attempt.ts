@@ -3,6 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
+import { Sharing } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import type { JobServiceClient, ReportStepRequest } from '@sortie/common/gen/sortie/job/v1/job';
 import { Job } from '@sortie/common/gen/sortie/job/v1/job';
 import { SortieError, type ErrorCode } from '@sortie/common/errors';
@@ -63,7 +64,7 @@ export async function attempt(root: string, inputs: readonly Input[], signal: Ab
   try {
     const storage = await openStorage(join(root, 'storage'));
     const catalogue = new Catalogue(storage);
-    await catalogue.createService(serviceName, 'fuzz', '');
+    await catalogue.createService(serviceName, 'fuzz', '', Sharing.SHARING_PRIVATE);
     const { layerId } = await catalogue.reserveLayer(serviceName, { layerName: 'a', description: '' }, { owner: 'fuzz', requestId: '', asked: null }); // prettier-ignore
     const fileIds: string[] = [];
     for (const { name, bytes } of inputs)

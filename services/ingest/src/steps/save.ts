@@ -1,6 +1,6 @@
 // Saving To Storage: the data first, the manifest last; then the output is committed and becomes the layer.
 import { join } from 'node:path';
-import type { Layer, Previews } from '@sortie/common/gen/sortie/ingest/v1/ingest';
+import { Sharing, type Layer, type Previews } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import type { Stored } from '@sortie/common/storage';
 import type { EngineResult } from '@sortie/native';
 import { layerPrefix, outputName } from '../catalogue.js';
@@ -98,5 +98,9 @@ async function layerOf(run: Run, input: SaveInput): Promise<Layer> {
     previews,
     sizeBytes: 0,
     paths: [],
+    // Kept elsewhere, because it can change.
+    sharing: Sharing.SHARING_UNSPECIFIED,
+    effectiveSharing: Sharing.SHARING_UNSPECIFIED,
+    serviceOwner: '',
   };
 }

@@ -22,6 +22,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { FieldMask } from "../../../google/protobuf/field_mask.js";
 import { Timestamp } from "../../../google/protobuf/timestamp.js";
 import { Priority, priorityFromJSON, priorityToJSON } from "../../job/v1/job.js";
 
@@ -30,6 +31,56 @@ export const protobufPackage = "sortie.ingest.v1";
 export const protobufFileName = "sortie/ingest/v1/ingest.proto";
 
 /** Files, services and layers: what goes into an ingest and what comes out of it. */
+
+/** Who sees a service or a layer. */
+export enum Sharing {
+  /** SHARING_UNSPECIFIED - Of a service: private. Of a layer: as its service. */
+  SHARING_UNSPECIFIED = 0,
+  /** SHARING_PRIVATE - Its owner, and administrators. */
+  SHARING_PRIVATE = 1,
+  /** SHARING_ORGANIZATION - All users who have signed in. */
+  SHARING_ORGANIZATION = 2,
+  /** SHARING_PUBLIC - Everybody, without a token. */
+  SHARING_PUBLIC = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function sharingFromJSON(object: any): Sharing {
+  switch (object) {
+    case 0:
+    case "SHARING_UNSPECIFIED":
+      return Sharing.SHARING_UNSPECIFIED;
+    case 1:
+    case "SHARING_PRIVATE":
+      return Sharing.SHARING_PRIVATE;
+    case 2:
+    case "SHARING_ORGANIZATION":
+      return Sharing.SHARING_ORGANIZATION;
+    case 3:
+    case "SHARING_PUBLIC":
+      return Sharing.SHARING_PUBLIC;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Sharing.UNRECOGNIZED;
+  }
+}
+
+export function sharingToJSON(object: Sharing): string {
+  switch (object) {
+    case Sharing.SHARING_UNSPECIFIED:
+      return "SHARING_UNSPECIFIED";
+    case Sharing.SHARING_PRIVATE:
+      return "SHARING_PRIVATE";
+    case Sharing.SHARING_ORGANIZATION:
+      return "SHARING_ORGANIZATION";
+    case Sharing.SHARING_PUBLIC:
+      return "SHARING_PUBLIC";
+    case Sharing.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 export interface File {
   /** `i` and a UUID. Output only, as all fields of this message but file_name and description. */
@@ -53,7 +104,7 @@ export interface Service {
   createTime:
     | Date
     | undefined;
-  /** The highest layer number given out; absent when none was. */
+  /** The highest layer number given out; absent when none was. Who does not own the service is told of layers they see only. */
   lastReservedId?:
     | number
     | undefined;
@@ -62,6 +113,8 @@ export interface Service {
    * them, GetService a page of them.
    */
   layers: Layer[];
+  /** Never SHARING_UNSPECIFIED in answers. */
+  sharing: Sharing;
 }
 
 /** A rendition of the ladder. */
@@ -116,7 +169,7 @@ export interface Previews {
   timesSeconds: number[];
 }
 
-/** All fields are output only. */
+/** All fields are output only, but for the names and `sharing` in UpdateLayer. */
 export interface Layer {
   serviceName: string;
   layerId: number;
@@ -155,6 +208,12 @@ export interface Layer {
    * @deprecated
    */
   paths: string[];
+  /** Of its own. */
+  sharing: Sharing;
+  /** What counts: the narrower of its own and its service's. */
+  effectiveSharing: Sharing;
+  /** Who may change its sharing besides its owner and administrators. */
+  serviceOwner: string;
 }
 
 export interface UploadFileRequest {
@@ -203,10 +262,30 @@ export interface CreateServiceRequest {
   serviceName: string;
   owner: string;
   description: string;
+  sharing: Sharing;
 }
 
 export interface CreateServiceResponse {
   service: Service | undefined;
+}
+
+export interface UpdateServiceRequest {
+  /** Named by service_name. */
+  service: Service | undefined;
+  updateMask: string[] | undefined;
+}
+
+export interface UpdateServiceResponse {
+  /** Without its layers. */
+  service: Service | undefined;
+}
+
+export interface CheckServiceNameRequest {
+  serviceName: string;
+}
+
+export interface CheckServiceNameResponse {
+  available: boolean;
 }
 
 export interface ListServicesRequest {
@@ -256,6 +335,7 @@ export interface AddLayerRequest {
   requestId: string;
   /** Whether owner is an administrator, who may use anybody's files and services. */
   administrator: boolean;
+  sharing: Sharing;
   /** Which of the jobs that wait is taken first; high is for administrators. */
   priority: Priority;
 }
@@ -271,6 +351,16 @@ export interface GetLayerRequest {
 }
 
 export interface GetLayerResponse {
+  layer: Layer | undefined;
+}
+
+export interface UpdateLayerRequest {
+  /** Named by service_name and layer_id. */
+  layer: Layer | undefined;
+  updateMask: string[] | undefined;
+}
+
+export interface UpdateLayerResponse {
   layer: Layer | undefined;
 }
 
@@ -299,6 +389,8 @@ export interface LayerFileInfo {
   length: number;
   /** Media type, e.g. "video/mp4". */
   contentType: string;
+  /** Whether everybody may read it, without a token. */
+  public: boolean;
 }
 
 function createBaseFile(): File {
@@ -491,6 +583,7 @@ function createBaseService(): Service {
     createTime: undefined,
     lastReservedId: undefined,
     layers: [],
+    sharing: 0,
   };
 }
 
@@ -516,6 +609,9 @@ export const Service: MessageFns<Service> = {
     }
     for (const v of message.layers) {
       Layer.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.sharing !== 0) {
+      writer.uint32(64).int32(message.sharing);
     }
     return writer;
   },
@@ -589,6 +685,14 @@ export const Service: MessageFns<Service> = {
             message.layers.push(Layer.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.sharing = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -628,6 +732,7 @@ export const Service: MessageFns<Service> = {
       layers: globalThis.Array.isArray(object?.layers)
         ? object.layers.map((e: any) => Layer.fromJSON(e))
         : [],
+      sharing: isSet(object.sharing) ? sharingFromJSON(object.sharing) : 0,
     };
   },
 
@@ -654,6 +759,9 @@ export const Service: MessageFns<Service> = {
     if (message.layers?.length) {
       obj.layers = message.layers.map((e) => Layer.toJSON(e));
     }
+    if (message.sharing !== 0) {
+      obj.sharing = sharingToJSON(message.sharing);
+    }
     return obj;
   },
 
@@ -669,6 +777,7 @@ export const Service: MessageFns<Service> = {
     message.createTime = object.createTime ?? undefined;
     message.lastReservedId = object.lastReservedId ?? undefined;
     message.layers = object.layers?.map((e) => Layer.fromPartial(e)) || [];
+    message.sharing = object.sharing ?? 0;
     return message;
   },
 };
@@ -1415,6 +1524,9 @@ function createBaseLayer(): Layer {
     previews: undefined,
     sizeBytes: 0,
     paths: [],
+    sharing: 0,
+    effectiveSharing: 0,
+    serviceOwner: "",
   };
 }
 
@@ -1494,6 +1606,15 @@ export const Layer: MessageFns<Layer> = {
     }
     for (const v of message.paths) {
       writer.uint32(202).string(v!);
+    }
+    if (message.sharing !== 0) {
+      writer.uint32(208).int32(message.sharing);
+    }
+    if (message.effectiveSharing !== 0) {
+      writer.uint32(216).int32(message.effectiveSharing);
+    }
+    if (message.serviceOwner !== "") {
+      writer.uint32(226).string(message.serviceOwner);
     }
     return writer;
   },
@@ -1711,6 +1832,30 @@ export const Layer: MessageFns<Layer> = {
             message.paths.push(reader.string());
             continue;
           }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.sharing = reader.int32() as any;
+            continue;
+          }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.effectiveSharing = reader.int32() as any;
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.serviceOwner = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1822,6 +1967,17 @@ export const Layer: MessageFns<Layer> = {
       paths: globalThis.Array.isArray(object?.paths)
         ? object.paths.map((e: any) => globalThis.String(e))
         : [],
+      sharing: isSet(object.sharing) ? sharingFromJSON(object.sharing) : 0,
+      effectiveSharing: isSet(object.effectiveSharing)
+        ? sharingFromJSON(object.effectiveSharing)
+        : isSet(object.effective_sharing)
+        ? sharingFromJSON(object.effective_sharing)
+        : 0,
+      serviceOwner: isSet(object.serviceOwner)
+        ? globalThis.String(object.serviceOwner)
+        : isSet(object.service_owner)
+        ? globalThis.String(object.service_owner)
+        : "",
     };
   },
 
@@ -1902,6 +2058,15 @@ export const Layer: MessageFns<Layer> = {
     if (message.paths?.length) {
       obj.paths = message.paths;
     }
+    if (message.sharing !== 0) {
+      obj.sharing = sharingToJSON(message.sharing);
+    }
+    if (message.effectiveSharing !== 0) {
+      obj.effectiveSharing = sharingToJSON(message.effectiveSharing);
+    }
+    if (message.serviceOwner !== "") {
+      obj.serviceOwner = message.serviceOwner;
+    }
     return obj;
   },
 
@@ -1939,6 +2104,9 @@ export const Layer: MessageFns<Layer> = {
       : undefined;
     message.sizeBytes = object.sizeBytes ?? 0;
     message.paths = object.paths?.map((e) => e) || [];
+    message.sharing = object.sharing ?? 0;
+    message.effectiveSharing = object.effectiveSharing ?? 0;
+    message.serviceOwner = object.serviceOwner ?? "";
     return message;
   },
 };
@@ -2503,7 +2671,7 @@ export const GetFileResponse: MessageFns<GetFileResponse> = {
 };
 
 function createBaseCreateServiceRequest(): CreateServiceRequest {
-  return { serviceName: "", owner: "", description: "" };
+  return { serviceName: "", owner: "", description: "", sharing: 0 };
 }
 
 export const CreateServiceRequest: MessageFns<CreateServiceRequest> = {
@@ -2516,6 +2684,9 @@ export const CreateServiceRequest: MessageFns<CreateServiceRequest> = {
     }
     if (message.description !== "") {
       writer.uint32(26).string(message.description);
+    }
+    if (message.sharing !== 0) {
+      writer.uint32(32).int32(message.sharing);
     }
     return writer;
   },
@@ -2557,6 +2728,14 @@ export const CreateServiceRequest: MessageFns<CreateServiceRequest> = {
             message.description = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sharing = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2578,6 +2757,7 @@ export const CreateServiceRequest: MessageFns<CreateServiceRequest> = {
         : "",
       owner: isSet(object.owner) ? globalThis.String(object.owner) : "",
       description: isSet(object.description) ? globalThis.String(object.description) : "",
+      sharing: isSet(object.sharing) ? sharingFromJSON(object.sharing) : 0,
     };
   },
 
@@ -2592,6 +2772,9 @@ export const CreateServiceRequest: MessageFns<CreateServiceRequest> = {
     if (message.description !== "") {
       obj.description = message.description;
     }
+    if (message.sharing !== 0) {
+      obj.sharing = sharingToJSON(message.sharing);
+    }
     return obj;
   },
 
@@ -2603,6 +2786,7 @@ export const CreateServiceRequest: MessageFns<CreateServiceRequest> = {
     message.serviceName = object.serviceName ?? "";
     message.owner = object.owner ?? "";
     message.description = object.description ?? "";
+    message.sharing = object.sharing ?? 0;
     return message;
   },
 };
@@ -2672,6 +2856,306 @@ export const CreateServiceResponse: MessageFns<CreateServiceResponse> = {
     message.service = (object.service !== undefined && object.service !== null)
       ? Service.fromPartial(object.service)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateServiceRequest(): UpdateServiceRequest {
+  return { service: undefined, updateMask: undefined };
+}
+
+export const UpdateServiceRequest: MessageFns<UpdateServiceRequest> = {
+  encode(message: UpdateServiceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== undefined) {
+      Service.encode(message.service, writer.uint32(10).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateServiceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateServiceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = Service.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateServiceRequest {
+    return {
+      service: isSet(object.service) ? Service.fromJSON(object.service) : undefined,
+      updateMask: isSet(object.updateMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.updateMask))
+        : isSet(object.update_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.update_mask))
+        : undefined,
+    };
+  },
+
+  toJSON(message: UpdateServiceRequest): unknown {
+    const obj: any = {};
+    if (message.service !== undefined) {
+      obj.service = Service.toJSON(message.service);
+    }
+    if (message.updateMask !== undefined) {
+      obj.updateMask = FieldMask.toJSON(FieldMask.wrap(message.updateMask));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UpdateServiceRequest>, I>>(base?: I): UpdateServiceRequest {
+    return UpdateServiceRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateServiceRequest>, I>>(object: I): UpdateServiceRequest {
+    const message = createBaseUpdateServiceRequest();
+    message.service = (object.service !== undefined && object.service !== null)
+      ? Service.fromPartial(object.service)
+      : undefined;
+    message.updateMask = object.updateMask ?? undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateServiceResponse(): UpdateServiceResponse {
+  return { service: undefined };
+}
+
+export const UpdateServiceResponse: MessageFns<UpdateServiceResponse> = {
+  encode(message: UpdateServiceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.service !== undefined) {
+      Service.encode(message.service, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateServiceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateServiceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.service = Service.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateServiceResponse {
+    return { service: isSet(object.service) ? Service.fromJSON(object.service) : undefined };
+  },
+
+  toJSON(message: UpdateServiceResponse): unknown {
+    const obj: any = {};
+    if (message.service !== undefined) {
+      obj.service = Service.toJSON(message.service);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UpdateServiceResponse>, I>>(base?: I): UpdateServiceResponse {
+    return UpdateServiceResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateServiceResponse>, I>>(object: I): UpdateServiceResponse {
+    const message = createBaseUpdateServiceResponse();
+    message.service = (object.service !== undefined && object.service !== null)
+      ? Service.fromPartial(object.service)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCheckServiceNameRequest(): CheckServiceNameRequest {
+  return { serviceName: "" };
+}
+
+export const CheckServiceNameRequest: MessageFns<CheckServiceNameRequest> = {
+  encode(message: CheckServiceNameRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.serviceName !== "") {
+      writer.uint32(10).string(message.serviceName);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckServiceNameRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckServiceNameRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.serviceName = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckServiceNameRequest {
+    return {
+      serviceName: isSet(object.serviceName)
+        ? globalThis.String(object.serviceName)
+        : isSet(object.service_name)
+        ? globalThis.String(object.service_name)
+        : "",
+    };
+  },
+
+  toJSON(message: CheckServiceNameRequest): unknown {
+    const obj: any = {};
+    if (message.serviceName !== "") {
+      obj.serviceName = message.serviceName;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CheckServiceNameRequest>, I>>(base?: I): CheckServiceNameRequest {
+    return CheckServiceNameRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CheckServiceNameRequest>, I>>(object: I): CheckServiceNameRequest {
+    const message = createBaseCheckServiceNameRequest();
+    message.serviceName = object.serviceName ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckServiceNameResponse(): CheckServiceNameResponse {
+  return { available: false };
+}
+
+export const CheckServiceNameResponse: MessageFns<CheckServiceNameResponse> = {
+  encode(message: CheckServiceNameResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.available !== false) {
+      writer.uint32(8).bool(message.available);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckServiceNameResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckServiceNameResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.available = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckServiceNameResponse {
+    return { available: isSet(object.available) ? globalThis.Boolean(object.available) : false };
+  },
+
+  toJSON(message: CheckServiceNameResponse): unknown {
+    const obj: any = {};
+    if (message.available !== false) {
+      obj.available = message.available;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CheckServiceNameResponse>, I>>(base?: I): CheckServiceNameResponse {
+    return CheckServiceNameResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CheckServiceNameResponse>, I>>(object: I): CheckServiceNameResponse {
+    const message = createBaseCheckServiceNameResponse();
+    message.available = object.available ?? false;
     return message;
   },
 };
@@ -3093,6 +3577,7 @@ function createBaseAddLayerRequest(): AddLayerRequest {
     serviceUrl: "",
     requestId: "",
     administrator: false,
+    sharing: 0,
     priority: 0,
   };
 }
@@ -3125,6 +3610,9 @@ export const AddLayerRequest: MessageFns<AddLayerRequest> = {
     }
     if (message.administrator !== false) {
       writer.uint32(72).bool(message.administrator);
+    }
+    if (message.sharing !== 0) {
+      writer.uint32(80).int32(message.sharing);
     }
     if (message.priority !== 0) {
       writer.uint32(88).int32(message.priority);
@@ -3217,6 +3705,14 @@ export const AddLayerRequest: MessageFns<AddLayerRequest> = {
             message.administrator = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.sharing = reader.int32() as any;
+            continue;
+          }
           case 11: {
             if (tag !== 88) {
               break;
@@ -3272,6 +3768,7 @@ export const AddLayerRequest: MessageFns<AddLayerRequest> = {
         ? globalThis.String(object.request_id)
         : "",
       administrator: isSet(object.administrator) ? globalThis.Boolean(object.administrator) : false,
+      sharing: isSet(object.sharing) ? sharingFromJSON(object.sharing) : 0,
       priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
     };
   },
@@ -3305,6 +3802,9 @@ export const AddLayerRequest: MessageFns<AddLayerRequest> = {
     if (message.administrator !== false) {
       obj.administrator = message.administrator;
     }
+    if (message.sharing !== 0) {
+      obj.sharing = sharingToJSON(message.sharing);
+    }
     if (message.priority !== 0) {
       obj.priority = priorityToJSON(message.priority);
     }
@@ -3325,6 +3825,7 @@ export const AddLayerRequest: MessageFns<AddLayerRequest> = {
     message.serviceUrl = object.serviceUrl ?? "";
     message.requestId = object.requestId ?? "";
     message.administrator = object.administrator ?? false;
+    message.sharing = object.sharing ?? 0;
     message.priority = object.priority ?? 0;
     return message;
   },
@@ -3583,6 +4084,162 @@ export const GetLayerResponse: MessageFns<GetLayerResponse> = {
   },
 };
 
+function createBaseUpdateLayerRequest(): UpdateLayerRequest {
+  return { layer: undefined, updateMask: undefined };
+}
+
+export const UpdateLayerRequest: MessageFns<UpdateLayerRequest> = {
+  encode(message: UpdateLayerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.layer !== undefined) {
+      Layer.encode(message.layer, writer.uint32(10).fork()).join();
+    }
+    if (message.updateMask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.updateMask), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateLayerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateLayerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.layer = Layer.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.updateMask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateLayerRequest {
+    return {
+      layer: isSet(object.layer) ? Layer.fromJSON(object.layer) : undefined,
+      updateMask: isSet(object.updateMask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.updateMask))
+        : isSet(object.update_mask)
+        ? FieldMask.unwrap(FieldMask.fromJSON(object.update_mask))
+        : undefined,
+    };
+  },
+
+  toJSON(message: UpdateLayerRequest): unknown {
+    const obj: any = {};
+    if (message.layer !== undefined) {
+      obj.layer = Layer.toJSON(message.layer);
+    }
+    if (message.updateMask !== undefined) {
+      obj.updateMask = FieldMask.toJSON(FieldMask.wrap(message.updateMask));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UpdateLayerRequest>, I>>(base?: I): UpdateLayerRequest {
+    return UpdateLayerRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateLayerRequest>, I>>(object: I): UpdateLayerRequest {
+    const message = createBaseUpdateLayerRequest();
+    message.layer = (object.layer !== undefined && object.layer !== null) ? Layer.fromPartial(object.layer) : undefined;
+    message.updateMask = object.updateMask ?? undefined;
+    return message;
+  },
+};
+
+function createBaseUpdateLayerResponse(): UpdateLayerResponse {
+  return { layer: undefined };
+}
+
+export const UpdateLayerResponse: MessageFns<UpdateLayerResponse> = {
+  encode(message: UpdateLayerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.layer !== undefined) {
+      Layer.encode(message.layer, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateLayerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateLayerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.layer = Layer.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateLayerResponse {
+    return { layer: isSet(object.layer) ? Layer.fromJSON(object.layer) : undefined };
+  },
+
+  toJSON(message: UpdateLayerResponse): unknown {
+    const obj: any = {};
+    if (message.layer !== undefined) {
+      obj.layer = Layer.toJSON(message.layer);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UpdateLayerResponse>, I>>(base?: I): UpdateLayerResponse {
+    return UpdateLayerResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateLayerResponse>, I>>(object: I): UpdateLayerResponse {
+    const message = createBaseUpdateLayerResponse();
+    message.layer = (object.layer !== undefined && object.layer !== null) ? Layer.fromPartial(object.layer) : undefined;
+    return message;
+  },
+};
+
 function createBaseReadLayerFileRequest(): ReadLayerFileRequest {
   return { serviceName: "", layerId: 0, path: "", offset: 0, length: undefined };
 }
@@ -3826,7 +4483,7 @@ export const ReadLayerFileResponse: MessageFns<ReadLayerFileResponse> = {
 };
 
 function createBaseLayerFileInfo(): LayerFileInfo {
-  return { sizeBytes: 0, sha256: "", offset: 0, length: 0, contentType: "" };
+  return { sizeBytes: 0, sha256: "", offset: 0, length: 0, contentType: "", public: false };
 }
 
 export const LayerFileInfo: MessageFns<LayerFileInfo> = {
@@ -3845,6 +4502,9 @@ export const LayerFileInfo: MessageFns<LayerFileInfo> = {
     }
     if (message.contentType !== "") {
       writer.uint32(42).string(message.contentType);
+    }
+    if (message.public !== false) {
+      writer.uint32(48).bool(message.public);
     }
     return writer;
   },
@@ -3902,6 +4562,14 @@ export const LayerFileInfo: MessageFns<LayerFileInfo> = {
             message.contentType = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.public = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3929,6 +4597,7 @@ export const LayerFileInfo: MessageFns<LayerFileInfo> = {
         : isSet(object.content_type)
         ? globalThis.String(object.content_type)
         : "",
+      public: isSet(object.public) ? globalThis.Boolean(object.public) : false,
     };
   },
 
@@ -3949,6 +4618,9 @@ export const LayerFileInfo: MessageFns<LayerFileInfo> = {
     if (message.contentType !== "") {
       obj.contentType = message.contentType;
     }
+    if (message.public !== false) {
+      obj.public = message.public;
+    }
     return obj;
   },
 
@@ -3962,12 +4634,17 @@ export const LayerFileInfo: MessageFns<LayerFileInfo> = {
     message.offset = object.offset ?? 0;
     message.length = object.length ?? 0;
     message.contentType = object.contentType ?? "";
+    message.public = object.public ?? false;
     return message;
   },
 };
 
 /**
  * The catalogue and the storage behind it.
+ *
+ * Whoever asks sees what is shared with them: operators and administrators all, users what is theirs, what is shared with the
+ * organization and what is public, and visitors (a gateway that speaks for nobody) what is public. Of the rest every method
+ * says NOT_FOUND, as if it did not exist, and lists leave it out.
  *
  * Errors carry google.rpc details: ErrorInfo with a reason of Sortie's closed list (domain "sortie"),
  * BadRequest for wrong fields, RetryInfo where a retry may help.
@@ -3987,6 +4664,7 @@ export const IngestServiceService = {
     responseSerialize: (value: UploadFileResponse): Buffer => Buffer.from(UploadFileResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UploadFileResponse => UploadFileResponse.decode(value),
   },
+  /** An upload is seen by its owner and by administrators only. */
   getFile: {
     path: "/sortie.ingest.v1.IngestService/GetFile" as const,
     requestStream: false as const,
@@ -4005,6 +4683,29 @@ export const IngestServiceService = {
     responseSerialize: (value: CreateServiceResponse): Buffer =>
       Buffer.from(CreateServiceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CreateServiceResponse => CreateServiceResponse.decode(value),
+  },
+  /** Changes the fields that the mask names (AIP-134): `sharing` so far. For the owner and administrators. */
+  updateService: {
+    path: "/sortie.ingest.v1.IngestService/UpdateService" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateServiceRequest): Buffer => Buffer.from(UpdateServiceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateServiceRequest => UpdateServiceRequest.decode(value),
+    responseSerialize: (value: UpdateServiceResponse): Buffer =>
+      Buffer.from(UpdateServiceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateServiceResponse => UpdateServiceResponse.decode(value),
+  },
+  /** Whether a service of this name could be created. Names of services that the caller does not see are taken, too. */
+  checkServiceName: {
+    path: "/sortie.ingest.v1.IngestService/CheckServiceName" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckServiceNameRequest): Buffer =>
+      Buffer.from(CheckServiceNameRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckServiceNameRequest => CheckServiceNameRequest.decode(value),
+    responseSerialize: (value: CheckServiceNameResponse): Buffer =>
+      Buffer.from(CheckServiceNameResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckServiceNameResponse => CheckServiceNameResponse.decode(value),
   },
   listServices: {
     path: "/sortie.ingest.v1.IngestService/ListServices" as const,
@@ -4046,6 +4747,19 @@ export const IngestServiceService = {
     responseSerialize: (value: GetLayerResponse): Buffer => Buffer.from(GetLayerResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetLayerResponse => GetLayerResponse.decode(value),
   },
+  /**
+   * Changes the fields that the mask names (AIP-134): `sharing` so far. For the owners of layer and service, and
+   * administrators.
+   */
+  updateLayer: {
+    path: "/sortie.ingest.v1.IngestService/UpdateLayer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateLayerRequest): Buffer => Buffer.from(UpdateLayerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateLayerRequest => UpdateLayerRequest.decode(value),
+    responseSerialize: (value: UpdateLayerResponse): Buffer => Buffer.from(UpdateLayerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateLayerResponse => UpdateLayerResponse.decode(value),
+  },
   /** One file of a visible layer, or a range of it. The first message tells its size and type. */
   readLayerFile: {
     path: "/sortie.ingest.v1.IngestService/ReadLayerFile" as const,
@@ -4065,8 +4779,13 @@ export interface IngestServiceServer extends UntypedServiceImplementation {
    * this was all.
    */
   uploadFile: handleClientStreamingCall<UploadFileRequest, UploadFileResponse>;
+  /** An upload is seen by its owner and by administrators only. */
   getFile: handleUnaryCall<GetFileRequest, GetFileResponse>;
   createService: handleUnaryCall<CreateServiceRequest, CreateServiceResponse>;
+  /** Changes the fields that the mask names (AIP-134): `sharing` so far. For the owner and administrators. */
+  updateService: handleUnaryCall<UpdateServiceRequest, UpdateServiceResponse>;
+  /** Whether a service of this name could be created. Names of services that the caller does not see are taken, too. */
+  checkServiceName: handleUnaryCall<CheckServiceNameRequest, CheckServiceNameResponse>;
   listServices: handleUnaryCall<ListServicesRequest, ListServicesResponse>;
   /** A service with a page of its layers (AIP-158). */
   getService: handleUnaryCall<GetServiceRequest, GetServiceResponse>;
@@ -4074,6 +4793,11 @@ export interface IngestServiceServer extends UntypedServiceImplementation {
   addLayer: handleUnaryCall<AddLayerRequest, AddLayerResponse>;
   /** A layer that is visible, that is, whose manifest is stored. NOT_FOUND before. */
   getLayer: handleUnaryCall<GetLayerRequest, GetLayerResponse>;
+  /**
+   * Changes the fields that the mask names (AIP-134): `sharing` so far. For the owners of layer and service, and
+   * administrators.
+   */
+  updateLayer: handleUnaryCall<UpdateLayerRequest, UpdateLayerResponse>;
   /** One file of a visible layer, or a range of it. The first message tells its size and type. */
   readLayerFile: handleServerStreamingCall<ReadLayerFileRequest, ReadLayerFileResponse>;
 }
@@ -4099,6 +4823,7 @@ export interface IngestServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UploadFileResponse) => void,
   ): ClientWritableStream<UploadFileRequest>;
+  /** An upload is seen by its owner and by administrators only. */
   getFile(
     request: GetFileRequest,
     callback: (error: ServiceError | null, response: GetFileResponse) => void,
@@ -4128,6 +4853,38 @@ export interface IngestServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CreateServiceResponse) => void,
+  ): ClientUnaryCall;
+  /** Changes the fields that the mask names (AIP-134): `sharing` so far. For the owner and administrators. */
+  updateService(
+    request: UpdateServiceRequest,
+    callback: (error: ServiceError | null, response: UpdateServiceResponse) => void,
+  ): ClientUnaryCall;
+  updateService(
+    request: UpdateServiceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateServiceResponse) => void,
+  ): ClientUnaryCall;
+  updateService(
+    request: UpdateServiceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateServiceResponse) => void,
+  ): ClientUnaryCall;
+  /** Whether a service of this name could be created. Names of services that the caller does not see are taken, too. */
+  checkServiceName(
+    request: CheckServiceNameRequest,
+    callback: (error: ServiceError | null, response: CheckServiceNameResponse) => void,
+  ): ClientUnaryCall;
+  checkServiceName(
+    request: CheckServiceNameRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckServiceNameResponse) => void,
+  ): ClientUnaryCall;
+  checkServiceName(
+    request: CheckServiceNameRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckServiceNameResponse) => void,
   ): ClientUnaryCall;
   listServices(
     request: ListServicesRequest,
@@ -4191,6 +4948,25 @@ export interface IngestServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetLayerResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Changes the fields that the mask names (AIP-134): `sharing` so far. For the owners of layer and service, and
+   * administrators.
+   */
+  updateLayer(
+    request: UpdateLayerRequest,
+    callback: (error: ServiceError | null, response: UpdateLayerResponse) => void,
+  ): ClientUnaryCall;
+  updateLayer(
+    request: UpdateLayerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdateLayerResponse) => void,
+  ): ClientUnaryCall;
+  updateLayer(
+    request: UpdateLayerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdateLayerResponse) => void,
   ): ClientUnaryCall;
   /** One file of a visible layer, or a range of it. The first message tells its size and type. */
   readLayerFile(
