@@ -560,7 +560,10 @@ for (const kind of ['embedded', 'PostgreSQL'] as const) {
         ),
       );
     const address = `http://127.0.0.1:${context.service.port}`;
-    assert.match(await curl('--list-services', address), /grpc\.health\.v1\.Health\s+sortie\.job\.v1\.JobService/);
+    assert.match(
+      await curl('--list-services', address),
+      /grpc\.health\.v1\.Health\s+sortie\.audit\.v1\.AuditService\s+sortie\.job\.v1\.JobService/,
+    );
     assert.match(await curl(`${address}/grpc.health.v1.Health/Check`), '"status": "SERVING"');
     const { jobId } = await create(context);
     assert.match(

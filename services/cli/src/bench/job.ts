@@ -1,15 +1,12 @@
 // The complete job beside one ffmpeg command that makes the same renditions with the same x264 settings, in the same run;
-// how soon a job speaks; reading a job beside a bare Fastify route with the same bytes; memory of a large upload.
-import { fork, spawn } from 'node:child_process';
-import { once } from 'node:events';
+// how soon a job speaks; memory of a large upload.
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ladderFor, ratesFor } from '@sortie/ingest/media/geometry';
 import { generateFlight } from '@sortie/ingest/sample/flight';
-import { publish, startSortie, type TestSortie } from '../testing/sortie.js';
+import { startSortie, type TestSortie } from '../testing/sortie.js';
 
 const seconds = Number(process.argv[2] ?? 60);
 const rounds = Number(process.argv[3] ?? 3);
@@ -88,32 +85,6 @@ async function firstMessage(sortie: TestSortie): Promise<number[]> {
 }
 
 /** Requests per second with 50 at a time. */
-async function rate(url: string, headers: Record<string, string>): Promise<number> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 50 });
-  const until = performance.now() + 4_000;
-  let done = 0;
-  const one = (): Promise<void> =>
-    new Promise((resolve, reject) =>
-      request(url, { agent, headers }, (response) => {
-        response.resume();
-        response.on('end', resolve);
-      })
-        .on('error', reject)
-        .end(),
-    );
-  const began = performance.now();
-  await Promise.all(
-    Array.from({ length: 50 }, async () => {
-      while (performance.now() < until) {
-        await one();
-        done++;
-      }
-    }),
-  );
-  agent.destroy();
-  return done / ((performance.now() - began) / 1000);
-}
-
 function peakMemory(program: string, data: string): number {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
@@ -139,23 +110,6 @@ try {
   say(
     'publish to first message, median and worst of 20',
     `${median(first).toFixed(0)} ms, ${Math.max(...first).toFixed(0)} ms`,
-  );
-
-  const small = join(sortie.directory, 'small.ts');
-  await generateFlight(small, { seconds: 2, width: 320, height: 180, fps: 30 });
-  const jobId = await publish(sortie, small, 'Read');
-  await sortie.rest.watch(jobId, () => undefined);
-  const document = await sortie.rest.jobText(jobId, false);
-  const bare = fork(fileURLToPath(new URL('./bare.js', import.meta.url)), [document]);
-  const [{ port }] = (await once(bare, 'message')) as [{ port: number }];
-  const bareRate = await rate(`http://127.0.0.1:${port}/job`, {});
-  const jobRate = await rate(`${sortie.rest.gateway}/arcgis/rest/jobs/job/${jobId}?f=json`, {
-    authorization: `Bearer ${sortie.rest.currentToken}`,
-  });
-  bare.disconnect();
-  say(
-    'GET of an ended job, requests/s; bare Fastify, ratio',
-    `${jobRate.toFixed(0)}; ${bareRate.toFixed(0)}, ${(jobRate / bareRate).toFixed(2)}`,
   );
 
   if (uploadGigabytes > 0) {

@@ -1,12 +1,14 @@
 // Several of each program side by side on one machine, on one PostgreSQL and one NATS.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '@sortie/common/free-port';
+import { newAuthority, newCertificate } from '@sortie/common/identity/certificates';
 import { identityOf, type Holder } from '@sortie/common/identity/make-keys';
+import { newStatementKeys } from '@sortie/common/identity/statement';
 import type { Announcement } from '@sortie/common/process';
 import { startNats, type TestNats } from '@sortie/common/testing/nats';
 import { startPostgres, type TestPostgres } from '@sortie/common/testing/postgres';
@@ -96,8 +98,32 @@ export interface FleetOptions {
   storage?: string;
   /** Address of the database as the programs see it, from the real one. */
   database?: (url: string) => Promise<string>;
+  /** Mutual TLS between the programs, as between machines, instead of keys over loopback. */
+  certificates?: boolean;
   /** A module that each worker loads before its own. */
   preload?: string;
+}
+
+const holders: readonly Holder[] = ['gateway', 'ingest-api', 'job', 'worker', 'operator'];
+
+/** A folder for each program, as its pod would have it. */
+async function withCertificates(root: string): Promise<string> {
+  const authority = await newAuthority(1);
+  const statement = newStatementKeys();
+  for (const holder of holders) {
+    const folder = identityOf(root, holder);
+    await mkdir(folder, { recursive: true });
+    const certificate = await newCertificate(authority, {
+      caller: holder,
+      hosts: [],
+      addresses: ['127.0.0.1'],
+      days: 1,
+    });
+    const { 'statement.pub': known } = statement;
+    const files = { ...certificate, ...(holder === 'gateway' ? statement : { 'statement.pub': known }) };
+    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
+  }
+  return root;
 }
 
 export async function startFleet(
@@ -121,7 +147,9 @@ export async function startFleet(
     ports(counts['ingest-api']),
     ports(counts.gateway),
   ]);
-  const identity = (holder: Holder): string => identityOf(data.identity, holder);
+  const identities =
+    options.certificates === true ? await withCertificates(join(directory, 'identities')) : data.identity;
+  const identity = (holder: Holder): string => identityOf(identities, holder);
   const all = (list: readonly number[]): string => `ipv4:${list.map((port) => `127.0.0.1:${port}`).join(',')}`;
   const common = {
     ...environment,
