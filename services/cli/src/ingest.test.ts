@@ -169,7 +169,7 @@ it('an engine that is killed from outside is started again within its attempt', 
   await transcoding(sortie, jobId);
   let pids: number[] = [];
   for (let round = 0; round < 200 && pids.length === 0; round++) {
-    pids = processes(sortie, /^\S*node .*engine\/child\.js/).map(({ pid }) => pid);
+    pids = processes(sortie, /^\/proc\/self\/fd\/\d+ .*engine\/child\.js/).map(({ pid }) => pid);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   assert.ok(pids.length > 0, 'the engine runs in a process of its own');
