@@ -16,7 +16,7 @@ const syncs = /^ {2}sync_interval: always\n/m;
 for (const path of ['deploy/base/nats.conf', 'deploy/overlays/prod/nats.conf']) {
   test(`nats-server takes ${path}`, async () => {
     const directory = mkdtempSync(join(tmpdir(), 'sortie-nats-conf-'));
-    // Servers before 2.10 do not know this field yet; the manifests bring 2.10.
+    // Servers before 2.10 do not know this field yet; the manifests bring 2.12.
     const text = read(path).replace(syncs, '').replaceAll('/etc/nats/', `${directory}/`);
     try {
       writeFileSync(join(directory, 'nats.conf'), text);

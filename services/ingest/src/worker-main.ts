@@ -7,7 +7,7 @@ import { memoryLimit } from './confined/cgroup.js';
 import { confineSettings } from './confined/state.js';
 import { jobMemory } from './engine/memory.js';
 import { engineSettings } from './gpu/settings.js';
-import { packagedFfprobe } from './media/probe.js';
+import { findFfprobe } from './media/ffprobe.js';
 import { startWorker } from './worker/worker.js';
 
 const { env } = process;
@@ -26,7 +26,7 @@ const worker = await startWorker(
     identity: required(env, 'SORTIE_IDENTITY'),
     workDirectory: env['SORTIE_WORK_DIRECTORY'] ?? join(storage, '.work'),
     run: {
-      ffprobe: env['SORTIE_FFPROBE'] ?? packagedFfprobe(),
+      ffprobe: await findFfprobe(env, log),
       engine: engineSettings(env),
       jobMemory: jobMemory(memoryLimit(), jobs),
     },

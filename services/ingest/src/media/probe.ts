@@ -1,6 +1,5 @@
 // Probing with ffprobe. The binary may be old and the file hostile: it runs without network, sees one file, is given the
 // demuxer, and is bounded in time, memory and output.
-import { createRequire } from 'node:module';
 import { SortieError } from '@sortie/common/errors';
 import { childError } from '../confined/ending.js';
 import { runConfined } from '../confined/run.js';
@@ -67,10 +66,6 @@ const timeoutMs = 60_000;
 const memoryBytes = 2 * 1024 ** 3;
 const cpuSeconds = 50;
 const outputBytes = 16 * 1024 * 1024;
-
-/** The ffprobe inside the package ffprobe-static. */
-export const packagedFfprobe = (): string =>
-  (createRequire(import.meta.url)('ffprobe-static') as { path: string }).path;
 
 /** Frames are counted in so much of a file, seconds. */
 const countSeconds = 20;
