@@ -10,7 +10,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { workerMetrics } from '../worker/metrics.js';
 import { runConfined } from './run.js';
-import { confinement, confineSettings, isWhole, setConfinement, type Confinement } from './state.js';
+import { confinement, confineSettings, isWhole, missingOf, setConfinement, type Confinement } from './state.js';
 
 const it = suite<{ directory: string; shim: string }>('the state of the confinement');
 it.before(async (context) => {
@@ -88,6 +88,14 @@ it('a word that is none is an error', () => {
     [null, null, 'media'],
   );
 });
+
+it('what is missing is said in words', () => {
+  const bare: Confinement = { landlock: 0, files: false, truncate: 'none', network: 'none', signals: 'none', abstractSockets: 'none', seccomp: false, capabilities: 'kept', uid: 0, gid: 0, bestEffort: true };
+  assert.is(missingOf(bare).length, 4);
+  assert.equal(missingOf({ ...bare, files: true, seccomp: true, capabilities: 'dropped' }), ['a user other than root']);
+  assert.not.ok(isWhole({ ...bare, files: true, seccomp: true, capabilities: 'dropped' }));
+  assert.equal(missingOf({ ...bare, files: true, seccomp: true, capabilities: 'dropped', uid: 10001 }), []);
+}); // prettier-ignore
 
 it('it is measured', async () => {
   const whole: Confinement = { landlock: 3, files: true, truncate: 'landlock', network: 'seccomp', signals: 'seccomp', abstractSockets: 'seccomp', seccomp: true, capabilities: 'dropped', uid: 10001, gid: 10001, bestEffort: false }; // prettier-ignore

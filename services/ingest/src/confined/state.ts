@@ -104,6 +104,13 @@ export async function confinement(): Promise<Confinement> {
   }
 }
 
+/** What is not in force, in words for an operator. */
+export const missingOf = ({ files, seccomp, capabilities, uid }: Confinement): string[] => [
+  ...(files ? [] : ['files by name (Landlock)']),
+  ...(seccomp ? [] : ['a filter of system calls (seccomp)']),
+  ...(capabilities === 'dropped' ? [] : ['the dropping of capabilities']),
+  ...(uid === 0 ? ['a user other than root'] : []),
+];
+
 /** Whether all of it is in force. */
-export const isWhole = ({ files, seccomp, capabilities, uid }: Confinement): boolean =>
-  files && seccomp && capabilities === 'dropped' && uid !== 0;
+export const isWhole = (state: Confinement): boolean => missingOf(state).length === 0;

@@ -117,7 +117,7 @@ export async function startWorker(
   const admission = new Admission(storage, settings.workDirectory, () => leases.reserved, log);
   const draining = new AbortController();
   const handingBack = new AbortController();
-  const reporting = reportWorker(jobs, name, preflight, draining.signal, log);
+  const reporting = reportWorker(jobs, name, preflight, confined, draining.signal, log);
   const sweeping = sweepNowAndThen(parts, draining.signal);
   const working = new Set<Promise<void>>();
 
