@@ -109,8 +109,9 @@ it('cancel in the middle of the encode ends the job and leaves no layer', async 
 it('the resource self and the page of a job tell administrators how the worker is confined', async ({ sortie, flight }) => {
   const jobId = await publish(sortie, flight, 'Told');
   const job = await ended(sortie, jobId);
+  const headers = { authorization: `Bearer ${sortie.rest.currentToken}` };
   const ask = (path: string): Promise<string> =>
-    fetch(`${sortie.local.gateway}/arcgis/rest/${path}&token=${sortie.rest.currentToken}`).then((answer) => answer.text());
+    fetch(`${sortie.local.gateway}/arcgis/rest/${path}`, { headers }).then((answer) => answer.text());
   const { transcoders } = JSON.parse(await ask('self?f=json')) as { transcoders: { confinement: unknown }[] };
   assert.equal(transcoders[0]?.confinement, { full: true, missing: [] });
   assert.match(await ask(`jobs/job/${jobId}?f=html`), `${workerOf(job, 1) ?? ''} (confined in full)`);

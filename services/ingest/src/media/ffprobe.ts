@@ -78,7 +78,7 @@ function packaged(): string | null {
 export async function findFfprobe(env: Readonly<Record<string, string | undefined>>, log?: Pick<Logger, 'info'>): Promise<string> {
   const { SORTIE_FFPROBE: wanted = '', PATH: searched = '' } = env;
   const paths = wanted !== '' ? [wanted] : [await onPath(searched), packaged()];
-  const asked = await Promise.all(paths.map((path) => (path === null ? null : ask(path))));
+  const asked = await Promise.all(paths.filter((path) => path !== null).map(ask));
   const found = asked.filter((one) => one !== null);
   const chosen = wanted !== '' ? (found[0] ?? { path: wanted, says: '' }) : newest(found);
   if (!chosen) throw new SortieError('UNAVAILABLE', 'There is no ffprobe here: install ffmpeg, or name one in SORTIE_FFPROBE.');
