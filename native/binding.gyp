@@ -66,7 +66,9 @@
         "src/confine/main.cc",
         "src/confine/options.cc",
         "src/confine/privileges.cc",
-        "src/confine/program.cc"
+        "src/confine/program.cc",
+        "src/confine/reach.cc",
+        "src/confine/user.cc"
       ]
     }
   ]

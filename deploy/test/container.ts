@@ -9,6 +9,7 @@ interface ImageConfig {
   Entrypoint: string[];
   Env: string[];
   User: string;
+  Labels?: Record<string, string>;
   WorkingDir: string;
 }
 

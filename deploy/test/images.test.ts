@@ -22,6 +22,12 @@ import { buildah, Container } from './container.js';
 const targets = ['gateway', 'job', 'ingest-api', 'ingest-worker'] as const;
 type Target = (typeof targets)[number];
 
+interface Bill {
+  bomFormat: string;
+  metadata: { component: { name: string } };
+  components: { purl: string }[];
+}
+
 interface Context {
   containers: Record<Target, Container>;
   directory: string;
@@ -108,6 +114,25 @@ it('nobody in them is root, nothing can be written, nothing compiles', ({ contai
       { encoding: 'utf8' },
     );
     assert.is(odd, '', target);
+  }
+});
+
+it('each says what it is made of, and of which revision', async ({ containers }) => {
+  for (const [target, container] of Object.entries(containers)) {
+    const bill = JSON.parse(await readFile(join(container.root, 'usr/share/doc/sortie/sbom.json'), 'utf8')) as Bill;
+    assert.equal([bill.bomFormat, bill.metadata.component.name], ['CycloneDX', `sortie-${target}`]);
+    const purls = bill.components.map(({ purl }) => purl);
+    const has = (start: string): boolean => purls.some((purl) => purl.startsWith(start));
+    const node = container.run(['node', '--version']).output.trim();
+    for (const start of ['pkg:deb/debian/libc6@', 'pkg:npm/prom-client@', `pkg:github/nodejs/node@${node}`]) assert.ok(has(start), `${target}: ${start}`); // prettier-ignore
+    assert.is(has('pkg:deb/debian/libavcodec'), target === 'ingest-worker', target);
+    assert.is(has('pkg:npm/%40electric-sql/pglite@'), target === 'job', target);
+    for (const absent of ['ffprobe-static', 'typescript', 'uvu']) assert.not.ok(has(`pkg:npm/${absent}@`), absent);
+    const labels = container.config.Labels ?? {};
+    assert.is(labels['org.opencontainers.image.title'], `sortie-${target}`);
+    assert.is(labels['org.opencontainers.image.licenses'], 'Apache-2.0');
+    for (const name of ['version', 'created']) assert.ok(labels[`org.opencontainers.image.${name}`], name);
+    for (const name of ['revision', 'source']) assert.type(labels[`org.opencontainers.image.${name}`], 'string');
   }
 });
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { newIdentities } from '@sortie/common/identity/cluster';
+import { natsServer } from '@sortie/common/testing/nats';
 import { environmentOf, find, quantity, type Manifest } from './manifests.js';
 import { overlays } from './overlays.js';
 import { read } from './programs.js';
@@ -15,7 +16,7 @@ const syncs = /^ {2}sync_interval: always\n/m;
 for (const path of ['deploy/base/nats.conf', 'deploy/overlays/prod/nats.conf']) {
   test(`nats-server takes ${path}`, async () => {
     const directory = mkdtempSync(join(tmpdir(), 'sortie-nats-conf-'));
-    // Servers before 2.10 do not know this field yet; the manifests bring 2.10.
+    // Servers before 2.10 do not know this field yet; the manifests bring 2.12.
     const text = read(path).replace(syncs, '').replaceAll('/etc/nats/', `${directory}/`);
     try {
       writeFileSync(join(directory, 'nats.conf'), text);
@@ -23,7 +24,7 @@ for (const path of ['deploy/base/nats.conf', 'deploy/overlays/prod/nats.conf']) 
       writeFileSync(join(directory, 'authorization.conf'), accounts['authorization.conf'] ?? '');
       for (const [file, key] of [['tls.crt', 'nats.crt'], ['tls.key', 'nats.key'], ['ca.crt', 'ca.crt']] as const) writeFileSync(join(directory, file), certificates[key] ?? ''); // prettier-ignore
       const env = { ...process.env, POD_NAME: 'nats-0' };
-      const { stderr } = spawnSync('nats-server', ['-t', '-c', join(directory, 'nats.conf')], {
+      const { stderr } = spawnSync(natsServer, ['-t', '-c', join(directory, 'nats.conf')], {
         encoding: 'utf8',
         env,
       });

@@ -1,6 +1,6 @@
 // sortie-confine: the named files, no network, no privilege.
 import { execFileSync, spawn, spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
@@ -8,7 +8,10 @@ import * as assert from 'uvu/assert';
 import { confinePath } from '../index.js';
 import { fresh, make, planFor, testPicture, x264 } from './support.js';
 
-const confine = (...args: string[]): SpawnSyncReturns<string> => spawnSync(confinePath, args, { encoding: 'utf8' });
+/** Of root's own PATH another user may not enter everything. */
+const env = { ...process.env, PATH: '/usr/bin:/bin' };
+const confine = (...args: string[]): SpawnSyncReturns<string> =>
+  spawnSync(confinePath, args, { encoding: 'utf8', env });
 interface Told {
   landlock: number;
   files: boolean;
@@ -16,6 +19,8 @@ interface Told {
   signals: string;
   seccomp: boolean;
   capabilities: string;
+  uid: number;
+  gid: number;
   bestEffort: boolean;
 }
 const told = JSON.parse(confine('--best-effort', '--explain').stdout) as Told;
@@ -23,6 +28,15 @@ const told = JSON.parse(confine('--best-effort', '--explain').stdout) as Told;
 function skips(name: string, what: boolean, lacks: string): boolean {
   if (!what) console.log(`SKIPPED ${name}: this kernel has no ${lacks}`);
   return !what;
+}
+const isRoot = process.getuid?.() === 0;
+/** Where root starts the launcher, the command is another user: who may come here, and has a room of its own. */
+chmodSync(dirname(fresh('')), 0o755);
+function freshRoom(): string {
+  const room = fresh('-room');
+  mkdirSync(room);
+  if (isRoot) chownSync(room, told.uid, told.gid);
+  return room;
 }
 const native = dirname(dirname(dirname(confinePath)));
 const node = ['--read', process.execPath, '--read', native, '--read', join(dirname(native), 'package.json')];
@@ -41,8 +55,7 @@ test('files: those that are named', () => {
   assert.not.equal(confine('--', 'cat', '/etc/passwd').status, 0);
   assert.is(confine('--read', secret, '--', 'cat', secret).stdout, 'secret');
   assert.not.equal(confine('--read', secret, '--', 'cp', '/dev/null', secret).status, 0);
-  const room = fresh('-room');
-  mkdirSync(room);
+  const room = freshRoom();
   const inRoom: readonly (readonly string[])[] = [['tee', 'a'], ['mv', 'a', 'b'], ['rm', 'b'], ['mkdir', 'c']]; // prettier-ignore
   for (const [command = '', ...names] of inRoom)
     assert.is(confine('--write', room, '--', command, ...names.map((name) => join(room, name))).status, 0, command);
@@ -72,8 +85,7 @@ test('network: none, pairs of sockets excepted', () => {
 });
 
 test('limits and failures', () => {
-  const room = fresh('-room');
-  mkdirSync(room);
+  const room = freshRoom();
   assert.not.equal(confine('--write', room, '--file-size', '1000', '--', 'sh', '-c', `exec head -c 2000 /dev/zero > ${room}/a`).status, 0); // prettier-ignore
   assert.is(confine('--open-files', '16', '--', 'sh', '-c', 'ulimit -n').stdout.trim(), '16');
   assert.is(confine('--', 'sh', '-c', 'ulimit -c').stdout.trim(), '0');
@@ -183,9 +195,10 @@ const ownRefusals = new Map([['truncate', 13], ['truncate by opening', 13], ['tr
 /** What each of them came to, and that the victim is what it was. */
 function outcomes(environment: Record<string, string>, ...options: string[]): string[] {
   const victim = fresh('.txt');
-  const room = fresh('-room');
-  mkdirSync(room);
+  const room = freshRoom();
   writeFileSync(victim, 'victim', { mode: 0o600 });
+  // As in a directory that is lent: its own file, and in reach of it.
+  if (isRoot) chownSync(victim, told.uid, told.gid);
   const before = statSync(victim);
   const { stdout, stderr } = spawnSync(
     confinePath,
@@ -215,6 +228,41 @@ test('nothing is done to files and processes that are not its own', () => {
   for (const options of [[], ['--gpu']]) assertRefused(outcomes({}, ...options), true);
 });
 
+test('root’s place is taken by another user, who has nothing of root’s', () => {
+  if (!isRoot) {
+    console.log('SKIPPED root’s place: this is not root');
+    return;
+  }
+  assert.is.not(told.uid, 0);
+  assert.match(confine('--', 'cat', '/proc/self/status').stdout, new RegExp(`Uid:(\\s${told.uid}){4}\\nGid:(\\s${told.gid}){4}\\n`));
+  assert.match(confine('--', 'cat', '/proc/self/status').stdout, /Groups:\s*\n/);
+  assert.match(confine('--user', '12345', '--', 'cat', '/proc/self/status').stdout, /Uid:(\s12345){4}\nGid:(\s12345){4}\n/);
+  const key = fresh('.key');
+  writeFileSync(key, 'secret', { mode: 0o600 });
+  // Also where no Landlock closes it.
+  const open = confineOn(on(0), '--best-effort', '--', 'cat', key);
+  assert.equal([open.status, open.stdout], [1, '']);
+  const named = confine('--read', key, '--', 'cat', key);
+  assert.is(named.status, 125);
+  assert.ok(named.stderr.includes(`may not read ${key}`), named.stderr);
+}); // prettier-ignore
+
+test('without a user to take root’s place nothing is run, unless that is wanted', () => {
+  if (!isRoot) {
+    console.log('SKIPPED without a user to take root’s place: this is not root');
+    return;
+  }
+  for (const user of ['no-such-user', '', '-1', '4294967295', '12x']) {
+    const { status, stdout, stderr } = confine('--user', user, '--', 'echo', 'run');
+    assert.equal([status, stdout], [125, ''], user);
+    assert.match(stderr, /there is no user .*SORTIE_CONFINE_USER.*SORTIE_CONFINE=best-effort/);
+  }
+  for (const user of ['root', '0']) assert.match(confine('--user', user, '--best-effort', '--', 'echo', 'run').stderr, /is root, too/);
+  const { status, stdout, stderr } = confine('--user', 'no-such-user', '--best-effort', '--', 'id', '-u');
+  assert.equal([status, stdout], [0, '0\n']);
+  assert.match(stderr, /there is no user .*\(SORTIE_CONFINE=best-effort\)/);
+}); // prettier-ignore
+
 test('no capabilities are left, whoever starts it', () => {
   const { stdout } = confine('--', 'cat', '/proc/self/status');
   for (const set of ['Inh', 'Prm', 'Eff', 'Amb']) assert.match(stdout, new RegExp(`Cap${set}:\\s0{16}\\n`));
@@ -225,7 +273,7 @@ const shim = fresh('.so');
 execFileSync('g++', ['-std=c++17', '-shared', '-fPIC', '-o', shim, join(native, 'test', 'older-kernel.cc'), '-ldl']);
 const older = (kernel: Record<string, string>): Record<string, string> => ({ LD_PRELOAD: shim, ...kernel });
 const confineOn = (kernel: Record<string, string>, ...args: string[]): SpawnSyncReturns<string> =>
-  spawnSync(confinePath, args, { encoding: 'utf8', env: { ...process.env, ...older(kernel) } });
+  spawnSync(confinePath, args, { encoding: 'utf8', env: { ...env, ...older(kernel) } });
 
 test('a kernel without Landlock, or without filters: nothing is run, unless that is wanted', () => {
   for (const [kernel, message] of [
@@ -268,6 +316,7 @@ test('processes: none besides, but for drivers of GPUs; threads as many as wante
 
 test('the engine runs inside, and talks to its parent', async () => {
   const plan = planFor(make('.mp4', ...testPicture('160x90', '25', 2), ...x264));
+  if (isRoot) chownSync(plan.outputDir, told.uid, told.gid);
   const index = join(dirname(dirname(fileURLToPath(import.meta.url))), 'index.js');
   const script = `
     import(${JSON.stringify(index)}).then(async ({ run }) => {

@@ -1,5 +1,5 @@
 // What `self` tells about the workers: who transcodes, on what, and why not on a GPU.
-import type { Gpu, GpuTrial, Worker } from '@sortie/common/gen/sortie/job/v1/job';
+import type { Confinement, Gpu, GpuTrial, Worker } from '@sortie/common/gen/sortie/job/v1/job';
 
 interface Use {
   works: boolean;
@@ -14,6 +14,8 @@ export interface Transcoder {
   driver: string;
   /** Why there is no GPU at all; empty when there is one. */
   reason: string;
+  /** How what reads strangers' files is confined there; null when the worker does not tell. */
+  confinement: Confinement | null;
   gpus: { device: number; name: string; used: boolean; decode: Use; scale: Use; encode: Use }[];
 }
 
@@ -29,11 +31,12 @@ function engineOf(gpus: readonly Gpu[]): Transcoder['engine'] {
   return used.length > 0 ? 'mixed' : 'cpu';
 }
 
-export const transcoderOf = ({ name, driver, gpuReason, gpus }: Worker): Transcoder => ({
+export const transcoderOf = ({ name, driver, gpuReason, confinement, gpus }: Worker): Transcoder => ({
   name,
   engine: engineOf(gpus),
   driver,
   reason: gpuReason,
+  confinement: confinement ?? null,
   gpus: gpus.map((gpu) => ({
     device: gpu.device,
     name: gpu.name,

@@ -1,11 +1,14 @@
 // The page of a job: its documented fields, and its steps as they come.
-import type { JobDocument, StepDetails } from '../arcgis/job.js';
+import type { Worker } from '@sortie/common/gen/sortie/job/v1/job';
+import type { JobDetails, JobDocument, StepDetails } from '../arcgis/job.js';
 import { html, type Html } from './html.js';
 
 export interface JobPage {
   document: JobDocument;
   /** Address of the layer's page; null until the job has made it. */
   layerPath: string | null;
+  /** Workers that are there, for administrators; null for others. */
+  workers: readonly Worker[] | null;
 }
 
 const hidden = html`hidden`;
@@ -18,8 +21,30 @@ const stepLine = (step: StepDetails): Html =>
     <span class="detail">${step.detail}</span>
   </li>`;
 
+/** Whether what read the strangers' files there was confined. A worker that has ended tells nothing any more. */
+function confinementOf(worker: Worker | undefined): string {
+  if (!worker) return 'not there any more';
+  if (!worker.confinement) return 'of a version that does not tell how it is confined';
+  const { full, missing } = worker.confinement;
+  return full ? 'confined in full' : `NOT confined in full: without ${missing.join(', ')}`;
+}
+
+function workersOf(attempts: JobDetails['attempts'], workers: readonly Worker[]): Html {
+  const names = [...new Set(attempts.map(({ worker }) => worker))];
+  return html`<dt>Workers</dt>
+    <dd id="workers">
+      ${
+        names.length === 0
+          ? 'none yet'
+          : html`<ul>
+              ${names.map((name) => html`<li>${name} (${confinementOf(workers.find((one) => one.name === name))})</li>`)}
+            </ul>`
+      }
+    </dd>`;
+}
+
 /** Filled anew by static/job.js while the job runs; complete without scripts. */
-export function jobPage({ document, layerPath }: JobPage): Html {
+export function jobPage({ document, layerPath, workers }: JobPage): Html {
   const { inputs, customAttributes } = document;
   const details = customAttributes.sortie;
   const error = details?.error;
@@ -55,6 +80,7 @@ export function jobPage({ document, layerPath }: JobPage): Html {
         <dd>${inputs.requestedResolutions === '' ? 'those that the source fills' : inputs.requestedResolutions}</dd>
         <dt>Files</dt>
         <dd>${inputs.fileIds}</dd>
+        ${workers ? workersOf(details?.attempts ?? [], workers) : ''}
         <dt>New layer</dt>
         <dd>${customAttributes.newLayerId}</dd>
         <dt>Results</dt>

@@ -41,7 +41,9 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
     respond(context, request, reply, async () => {
       const parameters = parametersOf(request);
       const page = formatOf(parameters) === 'html';
-      const job = await visible(request.params.jobId, userOf(request, context));
+      const user = userOf(request, context);
+      const job = await visible(request.params.jobId, user);
+      const workers = page && user.role === 'administrator' ? await jobs.workers() : null;
       const document = jobDocument(job, page || flag(parameters, 'details'));
       const layer = job.results
         ? `${root}/rest/services/${job.results.serviceName}/VideoServer/${job.results.layerId}${tokenQuery(request)}`
@@ -50,7 +52,7 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
         title: `Job ${job.jobId}`,
         crumbs: [...crumbs, { text: job.jobId, path: `/rest/jobs/job/${job.jobId}` }],
         document,
-        body: () => jobPage({ document, layerPath: layer }),
+        body: () => jobPage({ document, layerPath: layer, workers }),
         scripts: ['job.js'],
       };
     });

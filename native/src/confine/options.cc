@@ -50,6 +50,7 @@ Options parse(int argc, char** argv) {
     const char* value = argv[++i];
     if (option == "--read") options.read.emplace_back(value);
     else if (option == "--write") options.write.emplace_back(value);
+    else if (option == "--user") options.user = value;
     else if (option == "--memory") options.limits.push_back(limitOf(RLIMIT_AS, toNumber("--memory", value)));
     else if (option == "--data") options.limits.push_back(limitOf(RLIMIT_DATA, toNumber("--data", value)));
     else if (option == "--cpu") options.limits.push_back(limitOf(RLIMIT_CPU, toNumber("--cpu", value), kCpuGraceSeconds));

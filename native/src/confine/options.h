@@ -22,6 +22,8 @@ struct Options {
   bool explain = false;
   /** Runs the command also where the kernel cannot confine it. */
   bool bestEffort = false;
+  /** Name or number of the user that the command runs as where the caller is root. */
+  std::string user = "nobody";
   char** command = nullptr;
 };
 

@@ -106,6 +106,17 @@ it('cancel in the middle of the encode ends the job and leaves no layer', async 
   await nothingInWork(sortie);
 });
 
+it('the resource self and the page of a job tell administrators how the worker is confined', async ({ sortie, flight }) => {
+  const jobId = await publish(sortie, flight, 'Told');
+  const job = await ended(sortie, jobId);
+  const headers = { authorization: `Bearer ${sortie.rest.currentToken}` };
+  const ask = (path: string): Promise<string> =>
+    fetch(`${sortie.local.gateway}/arcgis/rest/${path}`, { headers }).then((answer) => answer.text());
+  const { transcoders } = JSON.parse(await ask('self?f=json')) as { transcoders: { confinement: unknown }[] };
+  assert.equal(transcoders[0]?.confinement, { full: true, missing: [] });
+  assert.match(await ask(`jobs/job/${jobId}?f=html`), `${workerOf(job, 1) ?? ''} (confined in full)`);
+}); // prettier-ignore
+
 /** The end of an attempt is reported before its directory is removed. */
 async function nothingInWork({ data }: TestSortie): Promise<void> {
   const left = (): string[] => readdirSync(join(data.root, 'work'));
@@ -169,7 +180,7 @@ it('an engine that is killed from outside is started again within its attempt', 
   await transcoding(sortie, jobId);
   let pids: number[] = [];
   for (let round = 0; round < 200 && pids.length === 0; round++) {
-    pids = processes(sortie, /^\S*node .*engine\/child\.js/).map(({ pid }) => pid);
+    pids = processes(sortie, /^\/proc\/self\/fd\/\d+ .*engine\/child\.js/).map(({ pid }) => pid);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   assert.ok(pids.length > 0, 'the engine runs in a process of its own');

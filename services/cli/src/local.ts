@@ -101,7 +101,14 @@ export async function startLocal(data: DataDirectory, settings: LocalSettings): 
     const nats = add({
       name: 'nats',
       command: 'setpriv',
-      parameters: ['--pdeathsig', 'TERM', '--', 'nats-server', '--config', data.natsConfig],
+      parameters: [
+        '--pdeathsig',
+        'TERM',
+        '--',
+        settings.environment['SORTIE_NATS_SERVER'] ?? 'nats-server',
+        '--config',
+        data.natsConfig,
+      ],
       environment: () => ({ PATH: settings.environment['PATH'] }),
       ipc: false,
       ready: (child) => answers(natsPort, child),

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { newIdentities } from '@sortie/common/identity/cluster';
 import { parseResolutions, resolutionWords } from '@sortie/common/ladder';
 import { roles, saveUser, type Role } from '@sortie/common/users';
-import { setBestEffort, wantsBestEffort } from '@sortie/ingest/confined/state';
+import { confineSettings, setConfinement } from '@sortie/ingest/confined/state';
 import { describeGpus, findGpus } from '@sortie/ingest/gpu/preflight';
 import { engineSettings } from '@sortie/ingest/gpu/settings';
 import { klvLines, klvReport, klvTrack } from '@sortie/ingest/klv/print';
@@ -202,7 +202,7 @@ function messageOf(error: unknown): string {
 
 async function main(): Promise<number> {
   try {
-    setBestEffort(wantsBestEffort(process.env));
+    setConfinement(confineSettings(process.env));
     const { values, positionals } = parse(process.argv.slice(2));
     const [name = '', ...words] = positionals;
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;

@@ -1,6 +1,6 @@
 // The storage in a directory.
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import { link, mkdir, open, readdir, readFile, rename, rm, rmdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -8,12 +8,16 @@ import { hashSynced, syncFolder, writeSynced } from './durable.js';
 import { fromFileSystem, SortieError } from './errors.js';
 import type { Entry, Storage, Stored } from './storage.js';
 
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 const keyForm = /^[A-Za-z0-9_][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;
 /** Lies in the root of every storage: where it is missing, something else is mounted there, or nothing. */
 const markName = '.sortie-storage';
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
 const isMissing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes(codeOf(error));
+
+const noFile = (cause?: unknown): SortieError =>
+  new SortieError('STORAGE_FAILED', 'What is to be stored is a link or no file; it is not followed.', { cause });
 
 /** What fails in each part of the check, and what an operator sets then. */
 const advice = {
@@ -143,10 +147,12 @@ export class DirectoryStorage implements Storage {
 
   async putFile(key: string, path: string): Promise<Stored> {
     const target = this.path(key);
-    const from = await open(path, 'r').catch((error: unknown) => {
-      throw this.failure(error);
+    // The file comes from where confined processes write: a link there could lead to what they may not read, a pipe to a wait.
+    const from = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
+      throw codeOf(error) === 'ELOOP' ? noFile(error) : this.failure(error);
     });
     try {
+      if (!(await from.stat()).isFile()) throw noFile();
       await this.present();
       await this.folder(dirname(target));
       const { dev } = await from.stat();

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -61,6 +61,20 @@ it('a file is moved within a file system and copied from another one, hashed eit
     await rm(path, { force: true });
   }
 });
+
+it('no link is followed, and no pipe waited for, in place of a file that is to be stored', async ({ storage, directory, root }) => {
+  const secret = join(directory, 'secret');
+  await writeFile(secret, 'secret');
+  await symlink(secret, join(directory, 'link'));
+  execFileSync('mkfifo', [join(directory, 'pipe')]);
+  for (const name of ['link', 'pipe', '.']) {
+    const error = await refused('STORAGE_FAILED', storage.putFile(`layers/${name === '.' ? 'folder' : name}`, join(directory, name)));
+    assert.match(error.message, 'a link or no file');
+    assert.not.match(error.message, directory);
+  }
+  assert.equal(await readdir(root).then((names) => names.filter((name) => name === 'layers')), []);
+  assert.is(await readFile(secret, 'utf8'), 'secret');
+}); // prettier-ignore
 
 it('a stream that breaks off leaves nothing, not even its folder', async ({ storage, root }) => {
   async function* broken(): AsyncGenerator<Buffer> {

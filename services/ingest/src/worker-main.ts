@@ -4,10 +4,10 @@ import { newLogger } from '@sortie/common/log';
 import { announce, goOnAfterErrors, required, stopOnSignal } from '@sortie/common/process';
 import { newVitals, serveVitals } from '@sortie/common/vitals';
 import { memoryLimit } from './confined/cgroup.js';
-import { wantsBestEffort } from './confined/state.js';
+import { confineSettings } from './confined/state.js';
 import { jobMemory } from './engine/memory.js';
 import { engineSettings } from './gpu/settings.js';
-import { packagedFfprobe } from './media/probe.js';
+import { findFfprobe } from './media/ffprobe.js';
 import { jobBudget } from './worker/limits.js';
 import { startWorker } from './worker/worker.js';
 
@@ -23,11 +23,11 @@ const worker = await startWorker(
     storage,
     natsUrl: required(env, 'SORTIE_NATS_URL'),
     jobAddress: required(env, 'SORTIE_JOB_ADDRESS'),
-    bestEffort: wantsBestEffort(env),
+    confine: confineSettings(env),
     identity: required(env, 'SORTIE_IDENTITY'),
     workDirectory: env['SORTIE_WORK_DIRECTORY'] ?? join(storage, '.work'),
     run: {
-      ffprobe: env['SORTIE_FFPROBE'] ?? packagedFfprobe(),
+      ffprobe: await findFfprobe(env, log),
       engine: engineSettings(env),
       jobMemory: jobMemory(memoryLimit(), jobs),
       budget: jobBudget(env),

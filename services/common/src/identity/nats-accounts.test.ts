@@ -9,7 +9,7 @@ import { freePort } from '../free-port.js';
 import { newJobId } from '../ids.js';
 import { ensureWorkQueue, listenChanged, Nats, nextWork, readWork, renewConsumer, ringChanged, ringForWork, strandedMessage, workQueueLag } from '../nats.js'; // prettier-ignore
 import { startProgram, type Program } from '../testing/child.js';
-import { listens } from '../testing/nats.js';
+import { listens, natsServer } from '../testing/nats.js';
 import { natsAuthorization, natsUsers, type NatsUser } from './nats-accounts.js';
 import { natsLogin } from './nats-login.js';
 
@@ -28,7 +28,7 @@ it.before(async (context) => {
   const port = await freePort();
   const config = join(context.directory, 'nats.conf');
   await writeFile(config, `listen: "127.0.0.1:${port}"\njetstream { store_dir: "${context.directory}/js" }\n${natsAuthorization((user) => JSON.stringify(passwordOf(user)))}`); // prettier-ignore
-  context.server = await startProgram('nats-server', ['--config', config], () => listens(port));
+  context.server = await startProgram(natsServer, ['--config', config], () => listens(port));
   context.url = `nats://127.0.0.1:${port}`;
   const signIn = async (user: NatsUser): Promise<Nats> => {
     const own = await mkdtemp(join(context.directory, `${user}-`));

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { freePort } from '../free-port.js';
 import { startProgram, type Program } from './child.js';
 
+/** Another nats-server than the machine's, to try the tests with. */
+export const natsServer = process.env['SORTIE_NATS_SERVER'] ?? 'nats-server';
+
 export interface TestNats {
   url: string;
   /** Kills it as a power loss would; the data stay. */
@@ -34,7 +37,7 @@ export async function startNats(wanted?: number): Promise<TestNats> {
   let program: Program | null = null;
   const start = async (): Promise<void> => {
     program = await startProgram(
-      'nats-server',
+      natsServer,
       ['--addr', '127.0.0.1', '--port', String(port), '--jetstream', '--store_dir', directory],
       () => listens(port),
     );

@@ -1,5 +1,5 @@
 // Confined children that misbehave: real processes under the real launcher.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SortieError } from '@sortie/common/errors';
@@ -9,6 +9,7 @@ import { ChildError, childError, reasonOf, type Ending, type Reason } from './en
 import { LineSplitter } from './lines.js';
 import { restarting } from './restart.js';
 import { runConfined, type Limits, type Watch } from './run.js';
+import { confinedUser } from './state.js';
 
 const it = suite<{ directory: string }>('confined children');
 it.before(async (context) => {
@@ -21,15 +22,17 @@ const unlimited: Limits = { addressSpace: null, data: null, cpuSeconds: null, fi
 function node(directory: string, script: string, limits: Partial<Limits> = {}, watch: Partial<Watch> = {}): Promise<Ending> {
   return runConfined(
     {
-      command: [process.execPath, '--max-old-space-size=64', '-e', script],
+      command: (inside) => [inside(process.execPath), '--max-old-space-size=64', '-e', script],
       read: [process.execPath],
-      write: [directory],
+      write: directory,
+      code: [],
+      codeRoot: null,
       gpu: false,
       limits: { ...unlimited, ...limits },
       env: {},
       cwd: directory,
       outputFd: 3,
-      input: 'order',
+      input: () => 'order',
     },
     {
       signal: new AbortController().signal,
@@ -104,6 +107,58 @@ it('cancelling ends it at once, with the reason that was given', async ({ direct
     assert.is(error, reason);
   }
 });
+
+const isRoot = process.getuid?.() === 0;
+
+it('root’s children are somebody else, who has no more than what is handed over', async ({ directory }) => {
+  if (!isRoot) {
+    console.log('SKIPPED root’s children are somebody else: this is not root');
+    return;
+  }
+  const said: Buffer[] = [];
+  const script = "const { readFileSync, writeSync, writeFileSync } = require('fs'); writeFileSync('theirs', ''); writeSync(3, readFileSync('/proc/self/status'))";
+  const ending = await node(directory, script, {}, { onOutput: (chunk) => (said.push(chunk), 'more') });
+  assert.is(ending.exitCode, 0, ending.stderr.join('\n'));
+  const status = Buffer.concat(said).toString();
+  const user = await confinedUser();
+  assert.ok(user && user.uid !== 0);
+  assert.match(status, new RegExp(`Uid:(\\s${user.uid}){4}\\nGid:(\\s${user.gid}){4}\\n`));
+  assert.match(status, /Groups:\s*\n/);
+  for (const set of ['Inh', 'Prm', 'Eff', 'Bnd', 'Amb']) assert.match(status, new RegExp(`Cap${set}:\\s0{16}\\n`));
+  assert.match(status, /NoNewPrivs:\s1\n/);
+  assert.is((await stat(join(directory, 'theirs'))).uid, 0);
+}); // prettier-ignore
+
+it('code and libraries are found where nobody else may enter the folders above', async ({ directory }) => {
+  const home = join(directory, 'home');
+  const modules = join(home, 'code/node_modules');
+  await mkdir(join(home, 'real'), { recursive: true });
+  await mkdir(modules, { recursive: true });
+  await writeFile(join(home, 'code/main.mjs'), "import { word } from 'library'; import { writeSync } from 'node:fs'; writeSync(3, word);");
+  await mkdir(join(home, 'code/library'));
+  await writeFile(join(home, 'code/library/package.json'), '{"type":"module","exports":"./index.js"}');
+  await writeFile(join(home, 'code/library/index.js'), "export const word = 'found';");
+  await symlink('../library', join(modules, 'library'));
+  await chmod(home, 0o700);
+  const said: Buffer[] = [];
+  const ending = await runConfined(
+    {
+      command: (inside) => [inside(process.execPath), '--preserve-symlinks', '--preserve-symlinks-main', inside(join(home, 'code/main.mjs'))],
+      read: [process.execPath],
+      write: null,
+      code: [join(home, 'code')],
+      codeRoot: join(home, 'code'),
+      gpu: false,
+      limits: unlimited,
+      env: {},
+      cwd: '/',
+      outputFd: 3,
+      input: () => '',
+    },
+    { signal: new AbortController().signal, stallMs: () => null, timeoutMs: null, onOutput: (chunk) => (said.push(chunk), 'more'), onLine: () => undefined },
+  );
+  assert.is(Buffer.concat(said).toString(), 'found', ending.stderr.join('\n'));
+}); // prettier-ignore
 
 it('a file larger than allowed cannot be written', async ({ directory }) => {
   const script = "try { require('fs').writeFileSync('a', Buffer.alloc(9000)) } catch (e) { process.exitCode = e.code === 'EFBIG' ? 7 : 8 }";

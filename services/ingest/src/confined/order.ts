@@ -23,6 +23,8 @@ export interface OrderedChild {
   script: string;
   /** Files that it may read besides the code. */
   read: readonly string[];
+  /** Libraries that it may read besides the code of this package. */
+  libraries: readonly string[];
   /** The only directory that it may write to; null: none. */
   outputDir: string | null;
   gpu: boolean;
@@ -47,12 +49,10 @@ const distDirectory = dirname(here);
 const packageDirectory = dirname(distDirectory);
 const nativeDirectory = dirname(dirname(dirname(confinePath)));
 /** What the programs are made of. */
-const code: readonly string[] = [
-  distDirectory,
-  join(packageDirectory, 'package.json'),
-  nativeDirectory,
-  process.execPath,
-];
+const code: readonly string[] = [distDirectory, join(packageDirectory, 'package.json'), nativeDirectory];
+/** Where all code lies: the modules are found from here on, by the names that they have inside, not by their real paths. */
+const codeRoot = dirname(dirname(packageDirectory));
+const namesAsGiven = ['--preserve-symlinks', '--preserve-symlinks-main'];
 
 /** The engine reports five times a second; many may wait where this process was held up. */
 const mostReportsASecond = 2_000;
@@ -78,15 +78,18 @@ export async function carryOut(order: unknown, child: OrderedChild): Promise<Ans
   });
   const ending = await runConfined(
     {
-      command: [process.execPath, ...child.nodeOptions, child.script],
-      read: [...child.read, ...code],
-      write: child.outputDir === null ? [] : [child.outputDir],
+      command: (inside) => [inside(process.execPath), ...namesAsGiven, ...child.nodeOptions, inside(child.script)],
+      read: [...child.read, process.execPath],
+      write: child.outputDir,
+      code: [...code, ...child.libraries],
+      codeRoot,
       gpu: child.gpu,
       limits: child.limits,
       env: child.env,
       cwd: child.outputDir ?? '/',
       outputFd: 3,
-      input: JSON.stringify(order),
+      input: (inside) =>
+        JSON.stringify(order, (_, value: unknown) => (typeof value === 'string' ? inside(value) : value)),
     },
     {
       signal: child.signal,

@@ -6,7 +6,9 @@ import { confinePath } from '@sortie/native';
 import { memoryKills } from './cgroup.js';
 import { reasonOf, type Ending, type Reason } from './ending.js';
 import { LineSplitter } from './lines.js';
-import { isBestEffort } from './state.js';
+import { handOver, type HandedOver, type Inside } from './hand-over.js';
+import { whileLent } from './lend.js';
+import { confinedUser, confineOptions } from './state.js';
 
 /** Null: no limit of its own. */
 export interface Limits {
@@ -21,11 +23,15 @@ export interface Limits {
 }
 
 export interface Program {
-  command: readonly [string, ...string[]];
-  /** Files and directories that it may read. */
+  command: (inside: Inside) => readonly [string, ...string[]];
+  /** Files and directories that it may read: handed over as descriptors, and found by `inside`. */
   read: readonly string[];
-  /** Directories that it may write to. */
-  write: readonly string[];
+  /** The only directory that it may write to; null: none. Handed over as well. */
+  write: string | null;
+  /** Code and libraries that it may read, too. */
+  code: readonly string[];
+  /** A folder that it goes through to its code; null: none. To be in it does not mean to read it. */
+  codeRoot: string | null;
   /** Whether it sees the devices of GPUs. */
   gpu: boolean;
   limits: Limits;
@@ -34,7 +40,7 @@ export interface Program {
   /** File descriptor on which it tells what it has to tell. */
   outputFd: 1 | 3;
   /** What it gets on its standard input. */
-  input: string;
+  input: (inside: Inside) => string;
 }
 
 /** `flood`: it says more than it may, and is ended. `done`: it has nothing left to do, and should end soon by itself. */
@@ -63,14 +69,14 @@ const pipeGraceMs = 1_000;
 /** A driver that does not let go when all is done is not waited for. */
 const endGraceMs = 10_000;
 
-const confinement = ({ read, write, gpu, limits }: Program): string[] => {
+const confinement = ({ gpu, limits, code }: Program, { read, write }: HandedOver): string[] => {
   const option = (name: string, value: number | null): string[] =>
     value === null ? [] : [name, String(Math.max(1, Math.ceil(value)))];
   return [
-    ...read.flatMap((path) => ['--read', path]),
+    ...[...read, ...code].flatMap((path) => ['--read', path]),
     ...write.flatMap((path) => ['--write', path]),
     ...(gpu ? ['--gpu'] : []),
-    ...(isBestEffort() ? ['--best-effort'] : []),
+    ...confineOptions(),
     ...option('--memory', limits.addressSpace),
     ...option('--data', limits.data),
     ...option('--cpu', limits.cpuSeconds),
@@ -81,11 +87,30 @@ const confinement = ({ read, write, gpu, limits }: Program): string[] => {
 
 /** Resolves when the program has ended and all that it said is read; rejects with the signal's reason when that is aborted. */
 export async function runConfined(program: Program, watch: Watch): Promise<Ending> {
+  watch.signal.throwIfAborted();
+  const user = program.write === null ? null : await confinedUser();
+  return whileLent(program.write, user, async () => {
+    let handedOver: HandedOver;
+    try {
+      handedOver = await handOver(program);
+    } catch (error) {
+      return { reason: 'not started', exitCode: null, signal: null, stallMs: null, stderr: [(error as Error).message] };
+    }
+    try {
+      return await runWith(handedOver, program, watch);
+    } finally {
+      await handedOver.close();
+    }
+  });
+}
+
+async function runWith(handedOver: HandedOver, program: Program, watch: Watch): Promise<Ending> {
   const { signal } = watch;
+  const { inside, files } = handedOver;
   signal.throwIfAborted();
   const killsBefore = memoryKills();
-  const child = spawn(confinePath, [...confinement(program), '--', ...program.command], {
-    stdio: ['pipe', program.outputFd === 1 ? 'pipe' : 'ignore', 'pipe', ...(program.outputFd === 3 ? ['pipe' as const] : [])],
+  const child = spawn(confinePath, [...confinement(program, handedOver), '--', ...program.command(inside)], {
+    stdio: ['pipe', program.outputFd === 1 ? 'pipe' : 'ignore', 'pipe', program.outputFd === 3 ? 'pipe' : 'ignore', ...files],
     cwd: program.cwd,
     env: program.env,
     // A process group of its own, so that all of it can be ended.
@@ -132,7 +157,7 @@ export async function runConfined(program: Program, watch: Watch): Promise<Endin
 
   // It may end before it has read its order; that shows in how it ends. A socket without a listener would throw.
   for (const stream of child.stdio) stream?.on('error', () => undefined);
-  child.stdin?.end(program.input);
+  child.stdin?.end(program.input(inside));
 
   const [exitCode, endSignal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
     let pipes: NodeJS.Timeout | undefined;

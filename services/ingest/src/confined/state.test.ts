@@ -10,7 +10,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { workerMetrics } from '../worker/metrics.js';
 import { runConfined } from './run.js';
-import { confinement, isWhole, setBestEffort, wantsBestEffort, type Confinement } from './state.js';
+import { confinement, confineSettings, isWhole, missingOf, setConfinement, type Confinement } from './state.js';
 
 const it = suite<{ directory: string; shim: string }>('the state of the confinement');
 it.before(async (context) => {
@@ -33,11 +33,11 @@ async function withEnvironment<T>(more: Record<string, string>, act: () => Promi
 }
 /** As under SORTIE_CONFINE=best-effort. */
 async function atBest<T>(act: () => Promise<T>): Promise<T> {
-  setBestEffort(true);
+  setConfinement({ bestEffort: true, user: null });
   try {
     return await act();
   } finally {
-    setBestEffort(false);
+    setConfinement({ bestEffort: false, user: null });
   }
 }
 const words = (act: Promise<unknown>): Promise<SortieError | null> =>
@@ -62,15 +62,17 @@ it('the operator’s word reaches the launcher, whose command sees another envir
   const run = (): Promise<number | null> =>
     runConfined(
       {
-        command: ['/bin/echo'],
+        command: () => ['/bin/echo'],
         read: [],
-        write: [],
+        write: null,
+        code: [],
+        codeRoot: null,
         gpu: false,
         limits: { addressSpace: null, data: null, cpuSeconds: null, fileSize: null, openFiles: null },
         env: { LD_PRELOAD: shim, SORTIE_TEST_LANDLOCK: '0' },
         cwd: undefined,
         outputFd: 1,
-        input: '',
+        input: () => '',
       },
       { signal: new AbortController().signal, stallMs: () => null, timeoutMs: null, onOutput: () => 'more', onLine: () => undefined },
     ).then(({ exitCode }) => exitCode);
@@ -79,12 +81,24 @@ it('the operator’s word reaches the launcher, whose command sees another envir
 }); // prettier-ignore
 
 it('a word that is none is an error', () => {
-  assert.equal([undefined, '', 'strict', 'best-effort'].map((word) => wantsBestEffort({ SORTIE_CONFINE: word })), [false, false, false, true]); // prettier-ignore
-  assert.throws(() => wantsBestEffort({ SORTIE_CONFINE: 'off' }), /SORTIE_CONFINE is "off"/);
+  assert.equal([undefined, '', 'strict', 'best-effort'].map((word) => confineSettings({ SORTIE_CONFINE: word }).bestEffort), [false, false, false, true]); // prettier-ignore
+  assert.throws(() => confineSettings({ SORTIE_CONFINE: 'off' }), /SORTIE_CONFINE is "off"/);
+  assert.equal(
+    [undefined, '', 'media'].map((name) => confineSettings({ SORTIE_CONFINE_USER: name }).user),
+    [null, null, 'media'],
+  );
 });
 
+it('what is missing is said in words', () => {
+  const bare: Confinement = { landlock: 0, files: false, truncate: 'none', network: 'none', signals: 'none', abstractSockets: 'none', seccomp: false, capabilities: 'kept', uid: 0, gid: 0, bestEffort: true };
+  assert.is(missingOf(bare).length, 4);
+  assert.equal(missingOf({ ...bare, files: true, seccomp: true, capabilities: 'dropped' }), ['a user other than root']);
+  assert.not.ok(isWhole({ ...bare, files: true, seccomp: true, capabilities: 'dropped' }));
+  assert.equal(missingOf({ ...bare, files: true, seccomp: true, capabilities: 'dropped', uid: 10001 }), []);
+}); // prettier-ignore
+
 it('it is measured', async () => {
-  const whole: Confinement = { landlock: 3, files: true, truncate: 'landlock', network: 'seccomp', signals: 'seccomp', abstractSockets: 'seccomp', seccomp: true, capabilities: 'dropped', bestEffort: false }; // prettier-ignore
+  const whole: Confinement = { landlock: 3, files: true, truncate: 'landlock', network: 'seccomp', signals: 'seccomp', abstractSockets: 'seccomp', seccomp: true, capabilities: 'dropped', uid: 10001, gid: 10001, bestEffort: false }; // prettier-ignore
   for (const [confined, value] of [[whole, 1], [{ ...whole, landlock: 0, files: false, bestEffort: true }, 0]] as const) {
     const registry = new Registry();
     workerMetrics(registry, { jobs: 1, gpus: 0, confinement: confined });

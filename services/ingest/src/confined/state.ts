@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { SortieError } from '@sortie/common/errors';
 import { confinePath } from '@sortie/native';
 import { Fields } from './fields.js';
+import type { User } from './lend.js';
 
 /** Who closes a way out: Landlock, the filter of system calls, or nobody. */
 export type Closed = 'landlock' | 'seccomp' | 'none';
@@ -19,6 +20,9 @@ export interface Confinement {
   abstractSockets: Closed;
   seccomp: boolean;
   capabilities: 'dropped' | 'kept';
+  /** The user and the group that run there: never root, unless best effort is all there is. */
+  uid: number;
+  gid: number;
   /** Whether strangers' files are read also where something of this is missing. */
   bestEffort: boolean;
 }
@@ -26,20 +30,47 @@ export interface Confinement {
 const explainMs = 30_000;
 const mostAbi = 1_000;
 
-/** The operator's word for it; anything else would go unnoticed. */
-export function wantsBestEffort({ SORTIE_CONFINE: word }: Readonly<Record<string, string | undefined>>): boolean {
-  if (word === undefined || word === '' || word === 'strict') return false;
-  if (word === 'best-effort') return true;
-  throw new SortieError('INVALID_ARGUMENT', `SORTIE_CONFINE is "${word}"; it is "strict" (as when it is not set) or "best-effort".`); // prettier-ignore
+const mostUsers = 2 ** 32 - 1;
+
+/** What the operator says of the confinement. */
+export interface ConfineSettings {
+  /** Whether strangers' files are read also where a part of the confinement is missing. */
+  bestEffort: boolean;
+  /** Name or number of the user that root's children run as; null: the launcher's own choice. */
+  user: string | null;
 }
 
-let bestEffort = false;
-
-/** The operator's word, by wantsBestEffort: a program says it once, before it reads a stranger's file. */
-export function setBestEffort(value: boolean): void {
-  bestEffort = value;
+/** Anything that is not known would go unnoticed, and is refused. */
+export function confineSettings(env: Readonly<Record<string, string | undefined>>): ConfineSettings {
+  const { SORTIE_CONFINE: word = '', SORTIE_CONFINE_USER: user = '' } = env;
+  if (!['', 'strict', 'best-effort'].includes(word))
+    throw new SortieError('INVALID_ARGUMENT', `SORTIE_CONFINE is "${word}"; it is "strict" (as when it is not set) or "best-effort".`); // prettier-ignore
+  return { bestEffort: word === 'best-effort', user: user === '' ? null : user };
 }
-export const isBestEffort = (): boolean => bestEffort;
+
+let settings: ConfineSettings = { bestEffort: false, user: null };
+let asked: Promise<User | null> | null = null;
+
+/** A program says it once, before it reads a stranger's file. */
+export function setConfinement(value: ConfineSettings): void {
+  settings = value;
+  asked = null;
+}
+
+/** The settings as options of the launcher. */
+export const confineOptions = (): string[] => [
+  ...(settings.bestEffort ? ['--best-effort'] : []),
+  ...(settings.user === null ? [] : ['--user', settings.user]),
+];
+
+/** Whom confined processes run as where that is not the user of this one; null where it is. */
+export function confinedUser(): Promise<User | null> {
+  if (process.getuid?.() !== 0) return Promise.resolve(null);
+  asked ??= confinement().then(({ uid, gid }) => (uid === 0 ? null : { uid, gid }));
+  // What was missing may be there the next time.
+  asked.catch(() => (asked = null));
+  return asked;
+}
 
 function read(text: string): Confinement {
   const fields = new Fields(JSON.parse(text), (field) => new Error(`sortie-confine --explain: ${field}`));
@@ -53,15 +84,18 @@ function read(text: string): Confinement {
     abstractSockets: closed('abstractSockets'),
     seccomp: fields.boolean('seccomp'),
     capabilities: fields.oneOf('capabilities', ['dropped', 'kept']),
+    uid: fields.count('uid', mostUsers),
+    gid: fields.count('gid', mostUsers),
     bestEffort: fields.boolean('bestEffort'),
   };
 }
 
 /** Throws UNAVAILABLE with what is missing where the launcher would refuse to run anything. */
 export async function confinement(): Promise<Confinement> {
-  const options = [...(bestEffort ? ['--best-effort'] : []), '--explain'];
   try {
-    const { stdout } = await promisify(execFile)(confinePath, options, { timeout: explainMs });
+    const { stdout } = await promisify(execFile)(confinePath, [...confineOptions(), '--explain'], {
+      timeout: explainMs,
+    });
     return read(stdout);
   } catch (cause) {
     const { stderr = '' } = cause as { stderr?: string };
@@ -70,6 +104,13 @@ export async function confinement(): Promise<Confinement> {
   }
 }
 
+/** What is not in force, in words for an operator. */
+export const missingOf = ({ files, seccomp, capabilities, uid }: Confinement): string[] => [
+  ...(files ? [] : ['files by name (Landlock)']),
+  ...(seccomp ? [] : ['a filter of system calls (seccomp)']),
+  ...(capabilities === 'dropped' ? [] : ['the dropping of capabilities']),
+  ...(uid === 0 ? ['a user other than root'] : []),
+];
+
 /** Whether all of it is in force. */
-export const isWhole = ({ files, seccomp, capabilities }: Confinement): boolean =>
-  files && seccomp && capabilities === 'dropped';
+export const isWhole = (state: Confinement): boolean => missingOf(state).length === 0;

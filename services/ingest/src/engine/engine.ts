@@ -91,7 +91,7 @@ async function inChild(order: Order, settings: ChildSettings): Promise<unknown> 
     ...settings,
     name: engineName,
     script: settings.script ?? engineScript,
-    read: [...settings.read, ...libraries],
+    libraries,
     gpu: gpu !== null,
     nodeOptions: [],
     answerBytes,

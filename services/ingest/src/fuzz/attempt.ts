@@ -14,7 +14,7 @@ import { Counter } from 'prom-client';
 import { Catalogue } from '../catalogue.js';
 import { GpuPool } from '../gpu/admission.js';
 import { engineSettings } from '../gpu/settings.js';
-import { packagedFfprobe } from '../media/probe.js';
+import { findFfprobe } from '../media/ffprobe.js';
 import { ingest } from '../pipeline.js';
 import { defaultBudget } from '../worker/limits.js';
 import { Run, StepError } from '../run.js';
@@ -81,7 +81,7 @@ export async function attempt(root: string, inputs: readonly Input[], signal: Ab
       metrics: { transcoded: () => undefined, stored: new Counter({ name: 'stored', help: 'Bytes.', labelNames: ['kind'], registers: [] }) },
       directory,
       settings: {
-        ffprobe: packagedFfprobe(),
+        ffprobe: await findFfprobe(process.env),
         engine: { ...engineSettings({}), engine: 'cpu', preset: 'ultrafast', threads: 1 },
         jobMemory,
         budget: defaultBudget,

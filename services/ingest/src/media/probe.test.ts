@@ -7,7 +7,8 @@ import { SortieError } from '@sortie/common/errors';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ChildError } from '../confined/ending.js';
-import { packagedFfprobe, parseProbe, probe } from './probe.js';
+import { findFfprobe } from './ffprobe.js';
+import { parseProbe, probe } from './probe.js';
 
 const it = suite<{ directory: string }>('the probe');
 it.before(async (context) => {
@@ -27,7 +28,7 @@ async function failure(directory: string, ffprobe: string): Promise<SortieError>
 }
 
 it('what ffprobe refuses is a damaged video, in its own words without our paths', async ({ directory }) => {
-  const { code, message } = await failure(directory, packagedFfprobe());
+  const { code, message } = await failure(directory, await findFfprobe({ PATH: '' }));
   assert.is(code, 'DAMAGED_VIDEO');
   // Noise has no index; ffprobe's own words are kept as evidence.
   assert.match(message, /cut off/);

@@ -1,6 +1,5 @@
 // Probing with ffprobe. The binary may be old and the file hostile: it runs without network, sees one file, is given the
 // demuxer, and is bounded in time, memory and output.
-import { createRequire } from 'node:module';
 import { SortieError } from '@sortie/common/errors';
 import { childError } from '../confined/ending.js';
 import { runConfined } from '../confined/run.js';
@@ -68,10 +67,6 @@ const memoryBytes = 2 * 1024 ** 3;
 const cpuSeconds = 50;
 const outputBytes = 16 * 1024 * 1024;
 
-/** The ffprobe inside the package ffprobe-static. */
-export const packagedFfprobe = (): string =>
-  (createRequire(import.meta.url)('ffprobe-static') as { path: string }).path;
-
 /** Frames are counted in so much of a file, seconds. */
 const countSeconds = 20;
 
@@ -87,19 +82,21 @@ export async function probe(
   let size = 0;
   const ending = await runConfined(
     {
-      command: [
-        ffprobe, '-v', 'error', '-f', demuxer, '-protocol_whitelist', 'file', '-probesize', '20M', '-analyzeduration', '15M',
+      command: (inside) => [
+        inside(ffprobe), '-v', 'error', '-f', demuxer, '-protocol_whitelist', 'file', '-probesize', '20M', '-analyzeduration', '15M',
         ...(count ? ['-count_packets', '-read_intervals', `%+${countSeconds}`] : []),
-        '-show_streams', '-show_programs', '-show_format', '-of', 'json', `file:${path}`,
+        '-show_streams', '-show_programs', '-show_format', '-of', 'json', `file:${inside(path)}`,
       ],
       read: [path, ffprobe],
-      write: [],
+      write: null,
+      code: [],
+      codeRoot: null,
       gpu: false,
       limits: { addressSpace: memoryBytes, data: null, cpuSeconds, fileSize: 0, openFiles: null },
       env: {},
       cwd: undefined,
       outputFd: 1,
-      input: '',
+      input: () => '',
     },
     {
       signal,
@@ -129,7 +126,7 @@ export async function probe(
       if (found && found.streams.length > 0) return found;
       if (ownFailures.includes(ending.exitCode ?? 0))
         throw childError('The probe', { ...ending, reason: 'not started' });
-      throw new SortieError('DAMAGED_VIDEO', refusal(ending.stderr, path, demuxer));
+      throw new SortieError('DAMAGED_VIDEO', refusal(ending.stderr, demuxer));
     }
   }
 }
@@ -143,16 +140,14 @@ const meanings: readonly [RegExp, string][] = [
   [/partial file|truncat|premature end|end of file/i, 'The recording or the upload was cut off: the file ends before its content does. Upload the whole file.'],
 ]; // prettier-ignore
 
-/** Why a file cannot be read. ffprobe's own last words are kept, without the path, which is ours and not the user's. */
-function refusal(stderr: readonly string[], path: string, demuxer: string): string {
+/** The name that the file has there (confined/hand-over.ts). */
+const nameInside = /(?:file:)?\/proc\/self\/fd\/\d+/g;
+
+/** Why a file cannot be read. ffprobe's own last words are kept, without that name, which is ours and not the user's. */
+function refusal(stderr: readonly string[], demuxer: string): string {
   const lines = stderr
     .map((text) => text.replace(/^\[[^\]]*\]\s*/, '').trim())
-    .map((text) =>
-      text
-        .replaceAll(`file:${path}`, 'the file')
-        .replaceAll(path, 'the file')
-        .replace(/^the file: /, ''),
-    )
+    .map((text) => text.replace(nameInside, 'the file').replace(/^the file: /, ''))
     .filter((text) => text !== '');
   const words = [...new Set(lines.slice(-keptLines))].join('; ').slice(0, keptLength);
   const meaning = meanings.find(([form]) => lines.some((line) => form.test(line)))?.[1];

@@ -4,7 +4,8 @@ import { closeSync, mkdirSync, openSync, readFileSync, readSync, statSync, write
 import { join } from 'node:path';
 import { run, type EngineResult } from '@sortie/native';
 import { containerOf } from '../klv/source.js';
-import { packagedFfprobe, probe } from '../media/probe.js';
+import { findFfprobe } from '../media/ffprobe.js';
+import { probe } from '../media/probe.js';
 import { needsCount, selectStreams } from '../media/select.js';
 import { sniff, sniffBytes } from '../media/sniff.js';
 import { streamInfo, videoPlan } from '../plan.js';
@@ -53,7 +54,8 @@ export async function makeLayer(source: Source, outputDir: string, preset: strin
   const sniffed = sniff(headOf(source.path));
   if (sniffed.kind !== 'video') throw new Error(`The source is taken for ${sniffed.kind}.`);
   const { container } = sniffed;
-  const ask = (count: boolean): ReturnType<typeof probe> => probe(packagedFfprobe(), source.path, container.demuxer, new AbortController().signal, count); // prettier-ignore
+  const ffprobe = await findFfprobe(process.env);
+  const ask = (count: boolean): ReturnType<typeof probe> => probe(ffprobe, source.path, container.demuxer, new AbortController().signal, count); // prettier-ignore
   const first = await ask(false);
   const probed = needsCount(first) ? await ask(true) : first;
   const { video, audio, program, leftOut } = selectStreams(probed);

@@ -76,7 +76,8 @@ async function read(order: Order, { directory, signal, onLine }: ReaderParts): P
   const answer = await carryOut(order, {
     name: 'The telemetry reader',
     script,
-    read: [...(order.video ? [order.video.path] : []), ...order.sidecars.map(({ path }) => path), ...libraries],
+    read: [...(order.video ? [order.video.path] : []), ...order.sidecars.map(({ path }) => path)],
+    libraries,
     // Who only looks has nothing to write.
     outputDir: order.kind === 'probe' ? null : directory,
     gpu: false,

@@ -1,8 +1,9 @@
-// Tells the Job service, now and then, that this worker is there and what it works with.
+// Tells the Job service, now and then, that this worker is there and what it works with, and how confined.
 import { setTimeout } from 'node:timers/promises';
 import type { JobServiceClient } from '@sortie/common/gen/sortie/job/v1/job';
 import { call } from '@sortie/common/grpc';
 import type { Logger } from '@sortie/common/log';
+import { isWhole, missingOf, type Confinement } from '../confined/state.js';
 import type { FoundGpus } from '../gpu/preflight.js';
 
 const everyMs = 20_000;
@@ -12,6 +13,7 @@ export async function reportWorker(
   jobs: JobServiceClient,
   name: string,
   found: FoundGpus,
+  confined: Confinement,
   signal: AbortSignal,
   log: Logger,
 ): Promise<void> {
@@ -20,6 +22,7 @@ export async function reportWorker(
     seenTime: undefined,
     driver: found.driver,
     gpuReason: found.reason,
+    confinement: { full: isWhole(confined), missing: missingOf(confined) },
     gpus: found.gpus.map((gpu) => ({
       device: gpu.device,
       name: gpu.name,

@@ -19,7 +19,7 @@ import { ackWaitMs, askNats, Nats, nextWork, readWork, type JsMsg } from '@sorti
 import { openStorage, type Storage } from '@sortie/common/storage';
 import type { Vitals } from '@sortie/common/vitals';
 import { Catalogue } from '../catalogue.js';
-import { confinement, isWhole, setBestEffort, type Confinement } from '../confined/state.js';
+import { confinement, isWhole, setConfinement, type ConfineSettings, type Confinement } from '../confined/state.js';
 import { GpuPool } from '../gpu/admission.js';
 import { findGpus } from '../gpu/preflight.js';
 import { ingest } from '../pipeline.js';
@@ -37,8 +37,7 @@ export interface WorkerSettings {
   jobAddress: string;
   /** Directory of the identity. */
   identity: string;
-  /** Whether strangers' files are read also where a part of the confinement is missing. */
-  bestEffort: boolean;
+  confine: ConfineSettings;
   storage: string;
   /** For files in the making; best on the same file system as the storage. */
   workDirectory: string;
@@ -83,7 +82,7 @@ export async function startWorker(
   { health, registry }: Vitals,
 ): Promise<WorkerProcess> {
   const name = `${hostname()}/${process.pid}`;
-  setBestEffort(settings.bestEffort);
+  setConfinement(settings.confine);
   const confined = await confinement();
   tellConfinement(confined, log);
   const storage = await openStorage(settings.storage);
@@ -118,7 +117,7 @@ export async function startWorker(
   const admission = new Admission(storage, settings.workDirectory, () => leases.reserved, log);
   const draining = new AbortController();
   const handingBack = new AbortController();
-  const reporting = reportWorker(jobs, name, preflight, draining.signal, log);
+  const reporting = reportWorker(jobs, name, preflight, confined, draining.signal, log);
   const sweeping = sweepNowAndThen(parts, draining.signal);
   const working = new Set<Promise<void>>();
 

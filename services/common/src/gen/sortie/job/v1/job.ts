@@ -811,6 +811,13 @@ export interface Gpu {
   encode: GpuTrial | undefined;
 }
 
+/** How a worker keeps what reads strangers' files from everything else. */
+export interface Confinement {
+  full: boolean;
+  /** What it lacks, in words; empty when it is full. */
+  missing: string[];
+}
+
 export interface Worker {
   /** host/pid */
   name: string;
@@ -823,6 +830,8 @@ export interface Worker {
   /** Why there is no GPU at all; empty when there is one. */
   gpuReason: string;
   gpus: Gpu[];
+  /** Not set by workers of older versions. */
+  confinement: Confinement | undefined;
 }
 
 export interface ReportWorkerRequest {
@@ -5598,8 +5607,93 @@ export const Gpu: MessageFns<Gpu> = {
   },
 };
 
+function createBaseConfinement(): Confinement {
+  return { full: false, missing: [] };
+}
+
+export const Confinement: MessageFns<Confinement> = {
+  encode(message: Confinement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.full !== false) {
+      writer.uint32(8).bool(message.full);
+    }
+    for (const v of message.missing) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Confinement {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfinement();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.full = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.missing.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Confinement {
+    return {
+      full: isSet(object.full) ? globalThis.Boolean(object.full) : false,
+      missing: globalThis.Array.isArray(object?.missing) ? object.missing.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: Confinement): unknown {
+    const obj: any = {};
+    if (message.full !== false) {
+      obj.full = message.full;
+    }
+    if (message.missing?.length) {
+      obj.missing = message.missing;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Confinement>, I>>(base?: I): Confinement {
+    return Confinement.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Confinement>, I>>(object: I): Confinement {
+    const message = createBaseConfinement();
+    message.full = object.full ?? false;
+    message.missing = object.missing?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseWorker(): Worker {
-  return { name: "", seenTime: undefined, driver: "", gpuReason: "", gpus: [] };
+  return { name: "", seenTime: undefined, driver: "", gpuReason: "", gpus: [], confinement: undefined };
 }
 
 export const Worker: MessageFns<Worker> = {
@@ -5618,6 +5712,9 @@ export const Worker: MessageFns<Worker> = {
     }
     for (const v of message.gpus) {
       Gpu.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.confinement !== undefined) {
+      Confinement.encode(message.confinement, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -5675,6 +5772,14 @@ export const Worker: MessageFns<Worker> = {
             message.gpus.push(Gpu.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.confinement = Confinement.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5702,6 +5807,7 @@ export const Worker: MessageFns<Worker> = {
         ? globalThis.String(object.gpu_reason)
         : "",
       gpus: globalThis.Array.isArray(object?.gpus) ? object.gpus.map((e: any) => Gpu.fromJSON(e)) : [],
+      confinement: isSet(object.confinement) ? Confinement.fromJSON(object.confinement) : undefined,
     };
   },
 
@@ -5722,6 +5828,9 @@ export const Worker: MessageFns<Worker> = {
     if (message.gpus?.length) {
       obj.gpus = message.gpus.map((e) => Gpu.toJSON(e));
     }
+    if (message.confinement !== undefined) {
+      obj.confinement = Confinement.toJSON(message.confinement);
+    }
     return obj;
   },
 
@@ -5735,6 +5844,9 @@ export const Worker: MessageFns<Worker> = {
     message.driver = object.driver ?? "";
     message.gpuReason = object.gpuReason ?? "";
     message.gpus = object.gpus?.map((e) => Gpu.fromPartial(e)) || [];
+    message.confinement = (object.confinement !== undefined && object.confinement !== null)
+      ? Confinement.fromPartial(object.confinement)
+      : undefined;
     return message;
   },
 };
