@@ -74,9 +74,14 @@ function packaged(): string | null {
   }
 }
 
-/** By the operator's word SORTIE_FFPROBE, which may be wrong for a moment and is not judged; else the newest that there is. */
-export async function findFfprobe(env: Readonly<Record<string, string | undefined>>, log?: Pick<Logger, 'info'>): Promise<string> {
-  const { SORTIE_FFPROBE: wanted = '', PATH: searched = '' } = env;
+export interface Search {
+  /** The operator's word, which may be wrong for a moment and is not judged; empty for the newest that there is. */
+  wanted?: string;
+  /** Folders in which programs are looked for, as PATH has them. */
+  searched?: string;
+}
+
+export async function findFfprobe({ wanted = '', searched = '/usr/local/bin:/usr/bin' }: Search, log?: Pick<Logger, 'info'>): Promise<string> {
   const paths = wanted !== '' ? [wanted] : [await onPath(searched), packaged()];
   const asked = await Promise.all(paths.filter((path) => path !== null).map(ask));
   const found = asked.filter((one) => one !== null);
