@@ -22,8 +22,8 @@ const usage = `Usage:
   sortie up [FILE…] [--resolutions sd,hd] [--once] [--json] [--data DIR] [--port N]
       start everything on this machine and ingest the files (a sample flight when there are none)
   sortie ingest FILE… [--resolutions sd,hd] [--json]     ingest with a Sortie that runs; a .csv, .gpx, .srt, .ass
-                [--sharing private|organization|public]  or .klv behind a video is its telemetry; who sees the layer
-                [--priority low|normal|high]             (else who sees its service), and whose job begins first
+      [--sharing private|organization|public]            or .klv behind a video is its telemetry; who sees the layer,
+      [--priority low|normal|high]                       and whether its job begins before others
   sortie job ID [--watch]                                one job, now or until it ends
   sortie token [--minutes N]                             a token for the REST interface
   sortie user NAME [--role viewer|publisher|administrator]   add a user; the password comes from stdin

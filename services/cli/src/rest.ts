@@ -109,10 +109,10 @@ export class Rest {
     return this.token;
   }
 
-  /** Fine when it exists already. */
-  async createService(serviceName: string): Promise<void> {
+  /** Fine when it exists already; its sharing then stays. */
+  async createService(serviceName: string, sharing?: LayerWishes['sharing']): Promise<void> {
     try {
-      await this.post('/arcgis/admin/services/create', { service: JSON.stringify({ serviceName }) });
+      await this.post('/arcgis/admin/services/create', { service: JSON.stringify({ serviceName, sharing }) });
     } catch (error) {
       if (!(error instanceof GatewayError) || error.code !== 409) throw error;
     }

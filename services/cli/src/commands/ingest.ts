@@ -44,7 +44,8 @@ export async function ingestFile(rest: Rest, sources: Sources, options: IngestOp
   out.write(`${sources.map((source) => basename(source)).join(', ')}\n`);
   let jobId: string;
   try {
-    await rest.createService(service);
+    // A layer is never more open than its service.
+    await rest.createService(service, wishes?.sharing);
     const fileIds: string[] = [];
     for (const source of sources)
       fileIds.push(
