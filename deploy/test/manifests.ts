@@ -1,6 +1,6 @@
 // What the overlays come to: rendered by kubectl, read into what the checks ask about.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,6 +35,7 @@ export interface Container {
   image: string;
   command?: string[];
   args?: string[];
+  workingDir?: string;
   env?: EnvironmentVariable[];
   envFrom?: { configMapRef?: { name: string } }[];
   ports?: Port[];
@@ -130,6 +131,19 @@ export interface Manifest {
     replicas?: number;
     strategy?: unknown;
     ttlSecondsAfterFinished?: number;
+    /** Of an Issuer and of a Certificate, cert-manager.io/v1. */
+    selfSigned?: object;
+    ca?: { secretName: string };
+    isCA?: boolean;
+    secretName?: string;
+    commonName?: string;
+    dnsNames?: string[];
+    uris?: string[];
+    usages?: string[];
+    duration?: string;
+    renewBefore?: string;
+    privateKey?: { algorithm: string; rotationPolicy: string };
+    issuerRef?: { name: string };
   };
 }
 
@@ -150,8 +164,12 @@ export function hasKubectl(): boolean {
   return status === 0 && /"kustomizeVersion": "v([5-9]|\d\d)/.test(stdout);
 }
 
-/** An overlay as it is, or with its kustomization changed. */
-export function render(overlay: string, change = (kustomization: string): string => kustomization): Manifest[] {
+/** An overlay as it is, or with its kustomization changed; and, if one is given, as the kustomization `around` it makes of it. */
+export function render(
+  overlay: string,
+  change = (kustomization: string): string => kustomization,
+  around?: string,
+): Manifest[] {
   const work = mkdtempSync(join(tmpdir(), 'sortie-overlay-'));
   try {
     for (const part of ['base', 'components', 'overlays']) {
@@ -159,7 +177,12 @@ export function render(overlay: string, change = (kustomization: string): string
     }
     const path = join(work, 'overlays', overlay, 'kustomization.yaml');
     writeFileSync(path, change(readFileSync(path, 'utf8')));
-    const text = execFileSync('kubectl', ['kustomize', join(work, 'overlays', overlay)], { encoding: 'utf8' });
+    if (around !== undefined) {
+      mkdirSync(join(work, 'overlays', 'around'));
+      writeFileSync(join(work, 'overlays', 'around', 'kustomization.yaml'), around);
+    }
+    const top = join(work, 'overlays', around === undefined ? overlay : 'around');
+    const text = execFileSync('kubectl', ['kustomize', top], { encoding: 'utf8' });
     return parseAllDocuments(text).map((document) => document.toJS() as Manifest);
   } finally {
     rmSync(work, { recursive: true });

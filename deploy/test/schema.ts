@@ -1,12 +1,16 @@
-// Manifests against Kubernetes' and KEDA's schemas, as the packages kubernetes-models and @kubernetes-models/keda carry them:
-// their validators check values, and their types, given to the TypeScript compiler, find fields that do not exist.
+// Manifests against the schemas of Kubernetes, KEDA and cert-manager, as the packages kubernetes-models and @kubernetes-models/… carry
+// them: their validators check values, and their types, given to the TypeScript compiler, find fields that do not exist.
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import type { Manifest } from './manifests.js';
 
+const ofOthers: Readonly<Record<string, string>> = {
+  'keda.sh': '@kubernetes-models/keda',
+  'cert-manager.io': '@kubernetes-models/cert-manager',
+};
 const moduleOf = (apiVersion: string): string =>
-  apiVersion.startsWith('keda.sh/') ? `@kubernetes-models/keda/${apiVersion}` : `kubernetes-models/${apiVersion}`;
+  `${ofOthers[apiVersion.split('/')[0] ?? ''] ?? 'kubernetes-models'}/${apiVersion}`;
 
 type Model = new (manifest: Manifest) => { validate(): void };
 

@@ -1,14 +1,16 @@
 // The main job from upload to layer, through the real services, on a generated flight.
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import HLS from 'hls-parser';
+import { saveUser } from '@sortie/common/users';
 import { generateFlight } from '@sortie/ingest/sample/flight';
 import { klvLines } from '@sortie/ingest/klv/print';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { JobView } from './rest.js';
+import { Rest, type JobView } from './rest.js';
 import { layerFolder, publish, startSortie, type TestSortie } from './testing/sortie.js';
 
 interface Context {
@@ -90,6 +92,29 @@ it('a flight becomes a layer: all steps, playable renditions, telemetry that fit
   const files = (await readdir(layer, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
   assert.is(manifest.files.length + 1, files.length, 'everything stored is in the manifest');
   await nothingInWork(sortie);
+});
+
+it('the command line says who sees a layer, and which priority its job has', async ({ sortie, flight }) => {
+  const { gateway } = sortie.rest;
+  const shared = join(sortie.directory, 'shared.ts');
+  await generateFlight(shared, { seconds: 1, width: 320, height: 180, fps: 10 });
+  await saveUser(sortie.data.users, { username: 'pia', role: 'publisher' }, 'password of pia');
+  const pia = new Rest(gateway);
+  await pia.signIn('pia', 'password of pia', 60);
+  const program = fileURLToPath(new URL('../bin/sortie.js', import.meta.url));
+  const ingest = (path: string, token: string, ...flags: string[]): Promise<string> =>
+    new Promise((resolve) => {
+      const words = [program, 'ingest', path, '--url', gateway, '--resolutions', 'sd', ...flags];
+      execFile(process.execPath, words, { env: { ...process.env, SORTIE_TOKEN: token } }, (_, out) => resolve(out));
+    });
+  // Only administrators may ask for it: the word has arrived.
+  assert.match(await ingest(flight, pia.currentToken, '--priority', 'high'), /refused: .*administrator/);
+  assert.match(
+    await ingest(shared, sortie.rest.currentToken, '--priority', 'high', '--sharing', 'public'),
+    '  COMPLETED',
+  );
+  const layer = await fetch(`${gateway}/arcgis/rest/services/shared/VideoServer/0?f=json`);
+  assert.is(((await layer.json()) as { error?: unknown }).error, undefined, 'without a token');
 });
 
 it('cancel in the middle of the encode ends the job and leaves no layer', async ({ sortie, flight }) => {

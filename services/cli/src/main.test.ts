@@ -14,6 +14,8 @@ const rows: readonly (readonly [words: string[], status: number, message: RegExp
   [['klv', '/no/such/file.ts'], 3, /^sortie: There is no file \/no\/such\/file\.ts\.$/m],
   [['klv', tmpdir()], 3, /^sortie: A file is wanted, not a folder\.$/m],
   [['klv', self], 3, /is no MPEG transport stream, MP4, MOV or Matroska file/],
+  [['ingest', self, '--sharing', 'all'], 2, /^--sharing must be one of private, organization, public\.$/m],
+  [['ingest', self, '--priority', 'urgent'], 2, /^--priority must be one of low, normal, high\.$/m],
   [['ingest', self, '--url', 'http://127.0.0.1:1'], 3, /No gateway answers at http:\/\/127\.0\.0\.1:1/],
 ];
 

@@ -7,7 +7,7 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { newIdentities } from '@sortie/common/identity/cluster';
 import { parseResolutions, resolutionWords } from '@sortie/common/ladder';
-import { roles, saveUser, type Role } from '@sortie/common/users';
+import { roles, saveUser } from '@sortie/common/users';
 import { confineSettings, setConfinement } from '@sortie/ingest/confined/state';
 import { describeGpus, findGpus } from '@sortie/ingest/gpu/preflight';
 import { engineSettings } from '@sortie/ingest/gpu/settings';
@@ -15,14 +15,15 @@ import { klvLines, klvReport, klvTrack } from '@sortie/ingest/klv/print';
 import { ingestFile, sourcesOf } from './commands/ingest.js';
 import { up } from './commands/up.js';
 import { adminName, dataDirectory, runningGateway, type DataDirectory } from './data.js';
-import { GatewayError, Rest } from './rest.js';
+import { GatewayError, priorities, Rest, sharings, type LayerWishes } from './rest.js';
 import { StepList } from './step-list.js';
 
 const usage = `Usage:
   sortie up [FILE…] [--resolutions sd,hd] [--once] [--json] [--data DIR] [--port N]
       start everything on this machine and ingest the files (a sample flight when there are none)
   sortie ingest FILE… [--resolutions sd,hd] [--json]     ingest with a Sortie that runs; a .csv, .gpx, .srt, .ass
-                                                         or .klv behind a video is its telemetry
+      [--sharing private|organization|public]            or .klv behind a video is its telemetry; who sees the layer,
+      [--priority low|normal|high]                       and whether its job begins before others
   sortie job ID [--watch]                                one job, now or until it ends
   sortie token [--minutes N]                             a token for the REST interface
   sortie user NAME [--role viewer|publisher|administrator]   add a user; the password comes from stdin
@@ -50,6 +51,8 @@ const options = {
   minutes: { type: 'string', default: '60' },
   role: { type: 'string', default: 'publisher' },
   url: { type: 'string' },
+  sharing: { type: 'string' },
+  priority: { type: 'string' },
   report: { type: 'boolean', default: false },
   geojson: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
@@ -74,6 +77,18 @@ function resolutionsOf(values: Values): string {
   }
   return values.resolutions;
 }
+
+/** The word of an option that was given, if it is one of those that are allowed. */
+function wordOption<T extends string>(word: string, name: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === word);
+  if (found === undefined) throw new UsageError(`--${name} must be one of ${allowed.join(', ')}.`);
+  return found;
+}
+
+const wishesOf = ({ sharing, priority }: Values): LayerWishes => ({
+  ...(sharing !== undefined && { sharing: wordOption(sharing, 'sharing', sharings) }),
+  ...(priority !== undefined && { priority: wordOption(priority, 'priority', priorities) }),
+});
 
 /** Signed in, to the Sortie that was named or that runs here. */
 async function connect(values: Values): Promise<Rest> {
@@ -108,12 +123,14 @@ const commands: Record<string, (values: Values, words: string[]) => Promise<numb
 
   ingest: async (values, files) => {
     if (files.length === 0) throw new UsageError('Which file?');
+    const wishes = wishesOf(values);
     const rest = await connect(values);
     const out = values.json ? process.stderr : process.stdout;
     let good = true;
     for (const sources of sourcesOf(files.map(fromCaller))) {
       const job = await ingestFile(rest, sources, {
         resolutions: resolutionsOf(values),
+        wishes,
         json: values.json,
         out,
       });
@@ -156,13 +173,13 @@ const commands: Record<string, (values: Values, words: string[]) => Promise<numb
 
   user: async (values, [username]) => {
     if (username === undefined) throw new UsageError('Which user?');
-    if (!roles.includes(values.role as Role)) throw new UsageError(`--role must be one of ${roles.join(', ')}.`);
+    const role = wordOption(values.role, 'role', roles);
     const lines = createInterface({ input: process.stdin });
     const { value } = (await lines[Symbol.asyncIterator]().next()) as { value: string | undefined };
     lines.close();
     if (value === undefined || value.length < 8)
       throw new UsageError('Give a password of 8 or more characters on stdin.');
-    await saveUser(dataOf(values).users, { username, role: values.role as Role }, value);
+    await saveUser(dataOf(values).users, { username, role }, value);
     return 0;
   },
 

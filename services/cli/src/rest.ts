@@ -29,6 +29,15 @@ export interface JobView {
   };
 }
 
+export const sharings = ['private', 'organization', 'public'] as const;
+export const priorities = ['low', 'normal', 'high'] as const;
+
+/** What is not said is left to the services. */
+export interface LayerWishes {
+  sharing?: (typeof sharings)[number];
+  priority?: (typeof priorities)[number];
+}
+
 /** An error document of the gateway. */
 export class GatewayError extends Error {
   constructor(
@@ -100,10 +109,10 @@ export class Rest {
     return this.token;
   }
 
-  /** Fine when it exists already. */
-  async createService(serviceName: string): Promise<void> {
+  /** Fine when it exists already; its sharing then stays. */
+  async createService(serviceName: string, sharing?: LayerWishes['sharing']): Promise<void> {
     try {
-      await this.post('/arcgis/admin/services/create', { service: JSON.stringify({ serviceName }) });
+      await this.post('/arcgis/admin/services/create', { service: JSON.stringify({ serviceName, sharing }) });
     } catch (error) {
       if (!(error instanceof GatewayError) || error.code !== 409) throw error;
     }
@@ -148,8 +157,14 @@ export class Rest {
     return (checked(await answer) as { fileId: string }).fileId;
   }
 
-  async addLayer(service: string, name: string, fileIds: string[], resolutions: string): Promise<string> {
-    const createParameters = JSON.stringify({ type: 'ondemand', name, fileIds, requestedResolutions: resolutions });
+  async addLayer(
+    service: string,
+    name: string,
+    fileIds: string[],
+    resolutions: string,
+    wishes: LayerWishes = {},
+  ): Promise<string> {
+    const createParameters = JSON.stringify({ type: 'ondemand', name, fileIds, requestedResolutions: resolutions, ...wishes }); // prettier-ignore
     const answer = await this.post(`/arcgis/rest/services/${service}/addLayer`, { createParameters });
     return (answer as { jobId: string }).jobId;
   }

@@ -69,13 +69,25 @@ const generationOf = ({ salt, hash, role }: UserRecord): string =>
     .digest('base64url')
     .slice(0, 16);
 
+const accountOf = (record: UserRecord): Account => ({
+  username: record.username,
+  role: record.role,
+  generation: generationOf(record),
+});
+
+/** Each request asks for the account: it is made once. */
+interface Entry {
+  record: UserRecord;
+  account: Readonly<Account>;
+}
+
 export class Users {
-  private readonly file: WatchedFile<ReadonlyMap<string, UserRecord>>;
+  private readonly file: WatchedFile<ReadonlyMap<string, Entry>>;
 
   constructor(path: string) {
-    const byName = async (from: string): Promise<ReadonlyMap<string, UserRecord>> =>
-      new Map((await readRecords(from)).map((record) => [record.username, record]));
-    this.file = new WatchedFile(path, byName, new Map<string, UserRecord>());
+    const byName = async (from: string): Promise<ReadonlyMap<string, Entry>> =>
+      new Map((await readRecords(from)).map((record) => [record.username, { record, account: accountOf(record) }]));
+    this.file = new WatchedFile(path, byName, new Map<string, Entry>());
   }
 
   /** Sees changes within a second from now on. */
@@ -94,8 +106,7 @@ export class Users {
 
   /** Null when there is none of this name. */
   find(username: string): Account | null {
-    const record = this.file.value.get(username);
-    return record ? { username, role: record.role, generation: generationOf(record) } : null;
+    return this.file.value.get(username)?.account ?? null;
   }
 
   /**
@@ -104,7 +115,7 @@ export class Users {
    */
   async check(username: string, password: string): Promise<User | null> {
     await this.file.refresh();
-    const record = this.file.value.get(username);
+    const record = this.file.value.get(username)?.record;
     const salt = record ? Buffer.from(record.salt, 'base64') : Buffer.alloc(16);
     const expected = record ? Buffer.from(record.hash, 'base64') : Buffer.alloc(hashBytes);
     const derived = await derive(password, salt);

@@ -2,10 +2,11 @@
 import { basename, extname } from 'node:path';
 import { isSidecar } from '@sortie/ingest/media/upload';
 import { bar, StepList } from '../step-list.js';
-import { GatewayError, type JobView, type Rest } from '../rest.js';
+import { GatewayError, type JobView, type LayerWishes, type Rest } from '../rest.js';
 
 export interface IngestOptions {
   resolutions: string;
+  wishes?: LayerWishes;
   /** Where people read; stdout belongs to the documents when they are asked for. */
   out: NodeJS.WriteStream;
   /** Prints the job document, as the gateway returned it, on stdout. */
@@ -37,13 +38,14 @@ export function sourcesOf(paths: readonly string[]): Sources[] {
 
 /** Ingests one video. Resolves with the job, or null when it was refused before there was one. */
 export async function ingestFile(rest: Rest, sources: Sources, options: IngestOptions): Promise<JobView | null> {
-  const { out, resolutions, json } = options;
+  const { out, resolutions, wishes, json } = options;
   const [path] = sources;
   const service = serviceNameOf(path);
   out.write(`${sources.map((source) => basename(source)).join(', ')}\n`);
   let jobId: string;
   try {
-    await rest.createService(service);
+    // A layer is never more open than its service.
+    await rest.createService(service, wishes?.sharing);
     const fileIds: string[] = [];
     for (const source of sources)
       fileIds.push(
@@ -52,7 +54,7 @@ export async function ingestFile(rest: Rest, sources: Sources, options: IngestOp
         }),
       );
     if (out.isTTY) out.write('\r\u001b[K');
-    jobId = await rest.addLayer(service, basename(path, extname(path)), fileIds, resolutions);
+    jobId = await rest.addLayer(service, basename(path, extname(path)), fileIds, resolutions, wishes);
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     out.write(`  ✗ refused: ${error.message}\n`);
