@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { confinePath } from '@sortie/native';
 import { childError, type Ending } from './ending.js';
+import { parseUntrusted } from './json.js';
 import { LineSplitter } from './lines.js';
 import { runConfined, type Limits } from './run.js';
 
@@ -110,12 +111,7 @@ function answered(answer: Answer | null, ending: Ending, { name, memoryAdvice }:
 
 /** Null for what is no report. */
 function readReport(line: string): Report | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return null;
-  }
+  const value = parseUntrusted(line);
   if (typeof value !== 'object' || value === null) return null;
   const { kind, progress, result, code, message } = value as Record<string, unknown>;
   if (kind === 'progress') return { kind, progress };

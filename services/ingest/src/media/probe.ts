@@ -2,6 +2,7 @@
 // demuxer, and is bounded in time, memory and output.
 import { SortieError } from '@sortie/common/errors';
 import { childError } from '../confined/ending.js';
+import { parseUntrusted } from '../confined/json.js';
 import { runConfined } from '../confined/run.js';
 import { dateIn } from '../sidecar/date.js';
 
@@ -171,17 +172,16 @@ const number = (value: unknown): number => {
 };
 const positive = (value: unknown): number | null => (number(value) > 0 ? number(value) : null);
 
+/** As many as there are PIDs in a transport stream (ISO 13818-1, 2.4.3.3). */
+const mostStreams = 8192;
+
 /** ffprobe's JSON as typed facts; null when it is none. What is missing becomes empty, 0 or null. */
 export function parseProbe(json: string): Probed | null {
-  let root: unknown;
-  try {
-    root = JSON.parse(json);
-  } catch {
-    return null;
-  }
+  const root = parseUntrusted(json);
   if (!isObject(root)) return null;
   const format = isObject(root['format']) ? root['format'] : {};
   const streams = Array.isArray(root['streams']) ? root['streams'].filter(isObject) : [];
+  if (streams.length > mostStreams) return null;
   return {
     streams: streams.map(parseStream),
     programs: parsePrograms(root['programs']),

@@ -97,6 +97,8 @@ async function layerOf(run: Run, input: SaveInput): Promise<Layer> {
     telemetry: telemetry?.layer,
     previews,
     sizeBytes: 0,
+    // A field of messages that older programs read; it has to be there to be empty.
+    // eslint-disable-next-line @typescript-eslint/no-deprecated
     paths: [],
     // Kept elsewhere, because it can change.
     sharing: Sharing.SHARING_UNSPECIFIED,

@@ -18,7 +18,7 @@ import {
   type ProbeResult,
 } from './order.js';
 
-const script = join(dirname(fileURLToPath(import.meta.url)), 'child.js');
+const readerScript = join(dirname(fileURLToPath(import.meta.url)), 'child.js');
 const mebibyte = 1024 * 1024;
 
 /** The readers hold some megabytes; movie boxes, and what is known of very many packets, may be larger. */
@@ -47,6 +47,8 @@ export interface ReaderParts {
   directory: string;
   signal: AbortSignal;
   onLine: (line: string) => void;
+  /** Another program than the reader's own, for tests of what becomes of a reader in foreign hands. */
+  script?: string | undefined;
 }
 
 async function sizesOf(order: Order): Promise<{ video: number; sidecars: number }> {
@@ -71,7 +73,7 @@ function limitsOf(order: Order, sizes: { video: number; sidecars: number }): Lim
   };
 }
 
-async function read(order: Order, { directory, signal, onLine }: ReaderParts): Promise<unknown> {
+async function read(order: Order, { directory, signal, onLine, script = readerScript }: ReaderParts): Promise<unknown> {
   const sizes = await sizesOf(order);
   const answer = await carryOut(order, {
     name: 'The telemetry reader',
