@@ -25,7 +25,7 @@ it.after.each(({ directory }) => rmSync(directory, { recursive: true }));
 
 type Files = Record<string, string>;
 const signed = (certificate: string, authorities: string): boolean =>
-  (authorities.match(/-----BEGIN[^]*?-----END CERTIFICATE-----/g) ?? []).some((authority) =>
+  (authorities.match(/^-----BEGIN[^]*?^-----END CERTIFICATE-----$/gm) ?? []).some((authority) =>
     new X509Certificate(certificate).checkIssued(new X509Certificate(authority)),
   );
 

@@ -1,5 +1,5 @@
 // Who gets in, and how far: keys of one machine, certificates between machines, and the gateway's word for its users.
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -180,9 +180,19 @@ it('on one machine a caller shows its key', async () => {
   }
 });
 
-async function put(directory: string, certificate: Certificate): Promise<void> {
-  for (const [name, text] of Object.entries(certificate) as [string, string][])
-    await writeFile(join(directory, name), text);
+/** As Kubernetes changes the files of a mounted secret: all at once, by a link to the folder that holds them. */
+async function put(directory: string, files: Partial<Certificate>): Promise<void> {
+  const current = join(directory, '..data');
+  const next = await mkdtemp(`${directory}/..`);
+  const before = await readlink(current).catch(() => null);
+  if (before !== null) await cp(before, next, { recursive: true });
+  for (const [name, text] of Object.entries<string>(files)) {
+    await writeFile(join(next, name), text);
+    if (before === null) await symlink(join('..data', name), join(directory, name));
+  }
+  await symlink(next, `${current}.new`);
+  await rename(`${current}.new`, current);
+  if (before !== null) await rm(before, { recursive: true });
 }
 
 /** Holds on this machine alone. */
@@ -244,12 +254,13 @@ it('between machines a caller shows its certificate, and each is replaced while 
         await sleep(10);
       }
     })();
-    for (const each of [serverDirectory, gatewayDirectory]) await writeFile(join(each, 'ca.crt'), both);
+    for (const each of [serverDirectory, gatewayDirectory]) await put(each, { 'ca.crt': both });
     await sleep(5 * refreshMs);
     await put(serverDirectory, { ...(await certify(next, 'ingest-api')), 'ca.crt': both });
     await put(gatewayDirectory, { ...(await certify(next, 'gateway')), 'ca.crt': both });
     await sleep(5 * refreshMs);
-    for (const each of [serverDirectory, gatewayDirectory]) await writeFile(join(each, 'ca.crt'), next.certificate.toString('pem')); // prettier-ignore
+    for (const each of [serverDirectory, gatewayDirectory])
+      await put(each, { 'ca.crt': next.certificate.toString('pem') });
     await sleep(5 * refreshMs);
     assert.is(await ask(openIdentity(gatewayDirectory, refreshMs)), 'OK', 'the new one');
     assert.is(await ask(await at('before', { ...(await certify(authority, 'gateway')), 'ca.crt': both })), 'UNAVAILABLE', 'the old authority'); // prettier-ignore
