@@ -1,4 +1,5 @@
-// `npm run dependencies`: each direct dependency, the version that is used, the newest one by the registry, and why it is used.
+// `npm run list-dependencies`: each direct dependency, the version that is used, the newest one by the registry, and why it is used.
+// (npm runs a script that is called `dependencies` by itself after each installation.)
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { directDependencies, faults, reasons } from './direct.mjs';
