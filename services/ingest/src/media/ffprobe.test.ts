@@ -66,13 +66,13 @@ it('the machine’s own is taken where it is newer, else that of the package; th
   const told: unknown[] = [];
   const log = { info: (what: unknown) => void told.push(what) };
   const path = await put(directory, 'ffprobe version 99.1 Copyright');
-  assert.is(await findFfprobe({ PATH: `relative:${directory}` }, log), path);
+  assert.is(await findFfprobe({ searched: `relative:${directory}` }, log), path);
   assert.equal(told.pop(), { ffprobe: path, version: 'ffprobe version 99.1 Copyright' });
   await put(directory, 'ffprobe version 0.5 Copyright');
-  assert.match(await findFfprobe({ PATH: directory }, log), /node_modules\/ffprobe-static/);
-  assert.match(await findFfprobe({}, log), /node_modules\/ffprobe-static/);
-  assert.is(await findFfprobe({ PATH: '', SORTIE_FFPROBE: path }, log), path);
-  assert.is(await findFfprobe({ SORTIE_FFPROBE: '/no/such/ffprobe' }, log), '/no/such/ffprobe');
+  assert.match(await findFfprobe({ searched: directory }, log), /node_modules\/ffprobe-static/);
+  assert.match(await findFfprobe({ searched: '' }, log), /node_modules\/ffprobe-static/);
+  assert.is(await findFfprobe({ searched: '', path }, log), path);
+  assert.is(await findFfprobe({ path: '/no/such/ffprobe' }, log), '/no/such/ffprobe');
 });
 
 it.run();

@@ -28,7 +28,7 @@ async function failure(directory: string, ffprobe: string): Promise<SortieError>
 }
 
 it('what ffprobe refuses is a damaged video, in its own words without our paths', async ({ directory }) => {
-  const { code, message } = await failure(directory, await findFfprobe({ PATH: '' }));
+  const { code, message } = await failure(directory, await findFfprobe({ searched: '' }));
   assert.is(code, 'DAMAGED_VIDEO');
   // Noise has no index; ffprobe's own words are kept as evidence.
   assert.match(message, /cut off/);
