@@ -27,7 +27,7 @@ const worker = await startWorker(
     identity: required(env, 'SORTIE_IDENTITY'),
     workDirectory: env['SORTIE_WORK_DIRECTORY'] ?? join(storage, '.work'),
     run: {
-      ffprobe: await findFfprobe({ wanted: env['SORTIE_FFPROBE'] ?? '', searched: env['PATH'] ?? '' }, log),
+      ffprobe: await findFfprobe({ path: env['SORTIE_FFPROBE'], searched: env['PATH'] }, log),
       engine: engineSettings(env),
       jobMemory: jobMemory(memoryLimit(), jobs),
       budget: jobBudget(env),

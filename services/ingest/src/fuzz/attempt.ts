@@ -81,7 +81,7 @@ export async function attempt(root: string, inputs: readonly Input[], signal: Ab
       metrics: { transcoded: () => undefined, stored: new Counter({ name: 'stored', help: 'Bytes.', labelNames: ['kind'], registers: [] }) },
       directory,
       settings: {
-        ffprobe: await findFfprobe({}),
+        ffprobe: await findFfprobe(),
         engine: { ...engineSettings({}), engine: 'cpu', preset: 'ultrafast', threads: 1 },
         jobMemory,
         budget: defaultBudget,

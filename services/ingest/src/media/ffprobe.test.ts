@@ -71,8 +71,8 @@ it('the machine’s own is taken where it is newer, else that of the package; th
   await put(directory, 'ffprobe version 0.5 Copyright');
   assert.match(await findFfprobe({ searched: directory }, log), /node_modules\/ffprobe-static/);
   assert.match(await findFfprobe({ searched: '' }, log), /node_modules\/ffprobe-static/);
-  assert.is(await findFfprobe({ searched: '', wanted: path }, log), path);
-  assert.is(await findFfprobe({ wanted: '/no/such/ffprobe' }, log), '/no/such/ffprobe');
+  assert.is(await findFfprobe({ searched: '', path }, log), path);
+  assert.is(await findFfprobe({ path: '/no/such/ffprobe' }, log), '/no/such/ffprobe');
 });
 
 it.run();

@@ -74,19 +74,24 @@ function packaged(): string | null {
   }
 }
 
-export interface Search {
-  /** The operator's word, which may be wrong for a moment and is not judged; empty for the newest that there is. */
-  wanted?: string;
-  /** Folders in which programs are looked for, as PATH has them. */
-  searched?: string;
+export interface Wanted {
+  /** The operator's word; it may be wrong for a moment, and is not judged. Empty where there is none. */
+  path?: string | undefined;
+  /** Where the machine's own is looked for, as in PATH. */
+  searched?: string | undefined;
 }
 
-export async function findFfprobe({ wanted = '', searched = '/usr/local/bin:/usr/bin' }: Search, log?: Pick<Logger, 'info'>): Promise<string> {
-  const paths = wanted !== '' ? [wanted] : [await onPath(searched), packaged()];
-  const asked = await Promise.all(paths.filter((path) => path !== null).map(ask));
+/** That of the operator, else the newest that there is. */
+export async function findFfprobe(
+  { path = '', searched = '/usr/local/bin:/usr/bin' }: Wanted = {},
+  log?: Pick<Logger, 'info'>,
+): Promise<string> {
+  const paths = path !== '' ? [path] : [await onPath(searched), packaged()];
+  const asked = await Promise.all(paths.filter((one) => one !== null).map(ask));
   const found = asked.filter((one) => one !== null);
-  const chosen = wanted !== '' ? (found[0] ?? { path: wanted, says: '' }) : newest(found);
-  if (!chosen) throw new SortieError('UNAVAILABLE', 'There is no ffprobe here: install ffmpeg, or name one in SORTIE_FFPROBE.');
+  const chosen = path !== '' ? (found[0] ?? { path, says: '' }) : newest(found);
+  if (!chosen)
+    throw new SortieError('UNAVAILABLE', 'There is no ffprobe here: install ffmpeg, or name one in SORTIE_FFPROBE.');
   log?.info({ ffprobe: chosen.path, version: chosen.says }, 'ffprobe is chosen');
   return chosen.path;
-} // prettier-ignore
+}

@@ -54,7 +54,7 @@ export async function makeLayer(source: Source, outputDir: string, preset: strin
   const sniffed = sniff(headOf(source.path));
   if (sniffed.kind !== 'video') throw new Error(`The source is taken for ${sniffed.kind}.`);
   const { container } = sniffed;
-  const ffprobe = await findFfprobe({});
+  const ffprobe = await findFfprobe();
   const ask = (count: boolean): ReturnType<typeof probe> => probe(ffprobe, source.path, container.demuxer, new AbortController().signal, count); // prettier-ignore
   const first = await ask(false);
   const probed = needsCount(first) ? await ask(true) : first;
