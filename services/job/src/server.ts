@@ -114,8 +114,10 @@ export function newJobServer(parts: JobServerParts): JobServiceServer {
       const filter = { ...asked, owner: reader ?? asked.owner };
       if (request.pageSize < 0) throw SortieError.field('page_size', 'must not be negative');
       const size = Math.min(request.pageSize === 0 ? defaultPageSize : request.pageSize, maxPageSize);
-      const { jobs, next } = await store.list(filter, size, readPageToken(request.pageToken, filter));
-      return { jobs, nextPageToken: next ? writePageToken(next, filter) : '' };
+      const { states, owner, serviceName, createdAfter, createdBefore } = filter;
+      const pagesOf = [states, owner, serviceName, createdAfter, createdBefore];
+      const { jobs, next } = await store.list(filter, size, readPageToken(request.pageToken, pagesOf, isJobId));
+      return { jobs, nextPageToken: writePageToken(next, pagesOf) };
     }),
 
     watchJob: serverStream(log, async function* (request, signal, call) {

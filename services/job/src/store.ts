@@ -5,6 +5,8 @@ import { SortieError } from '@sortie/common/errors';
 import { fitting } from '@sortie/common/fitting';
 import { Job, JobEvent, Progress, State } from '@sortie/common/gen/sortie/job/v1/job';
 import type { Change, JobRecord } from './job.js';
+import { Conditions } from './conditions.js';
+import type { Cursor } from './page-token.js';
 import { rankOf, type Turns } from './turns.js';
 
 export interface ListFilter {
@@ -13,12 +15,6 @@ export interface ListFilter {
   serviceName: string;
   createdAfter: Date | undefined;
   createdBefore: Date | undefined;
-}
-
-/** Where a page ended: the last job's place in (create_time, job_id), newest first. */
-export interface Cursor {
-  createTime: string;
-  jobId: string;
 }
 
 /** A request that may come twice: its id in the scope in which it is unique, and a digest of what it asks for. */
@@ -250,37 +246,30 @@ export class Store {
 
   /** A page of jobs, newest first, and where it ended if there may be more. */
   async list(filter: ListFilter, size: number, after: Cursor | null): Promise<{ jobs: Job[]; next: Cursor | null }> {
-    // Conditions are left out rather than made true: each kind of list then finds the index that is in its order.
-    const parameters: unknown[] = [size + 1, maxPageBytes];
-    const conditions: string[] = [];
-    const where = (condition: (place: string) => string, value: unknown): void => {
-      parameters.push(value);
-      conditions.push(condition(`$${parameters.length}`));
-    };
-    if (filter.states.length > 0) where((place) => `state = ANY (${place}::int[])`, [...filter.states]);
-    if (filter.owner !== '') where((place) => `owner = ${place}`, filter.owner);
-    if (filter.serviceName !== '') where((place) => `service_name = ${place}`, filter.serviceName);
-    if (filter.createdAfter) where((place) => `create_time >= ${place}`, filter.createdAfter);
-    if (filter.createdBefore) where((place) => `create_time < ${place}`, filter.createdBefore);
-    if (after) {
-      parameters.push(after.createTime, after.jobId);
-      conditions.push(`(create_time, job_id) < ($${parameters.length - 1}::timestamptz, $${parameters.length}::text)`);
-    }
+    const conditions = new Conditions([size + 1, maxPageBytes]);
+    const { states, owner, serviceName, createdAfter, createdBefore } = filter;
+    if (states.length > 0) conditions.and((place) => `state = ANY (${place}::int[])`, [...states]);
+    if (owner !== '') conditions.and((place) => `owner = ${place}`, owner);
+    if (serviceName !== '') conditions.and((place) => `service_name = ${place}`, serviceName);
+    if (createdAfter) conditions.and((place) => `create_time >= ${place}`, createdAfter);
+    if (createdBefore) conditions.and((place) => `create_time < ${place}`, createdBefore);
+    if (after)
+      conditions.and((time, id) => `(create_time, job_id) < (${time}::timestamptz, ${id}::text)`, after.time, after.id);
     const rows = await this.database.query(
       `SELECT * FROM (
          SELECT page.*, sum(length(document::text)) OVER (ORDER BY create_time DESC, job_id DESC) AS bytes,
            row_number() OVER (ORDER BY create_time DESC, job_id DESC) AS place, count(*) OVER () AS found
-         FROM (SELECT * FROM ${source} ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
+         FROM (SELECT * FROM ${source} ${conditions.where}
                ORDER BY create_time DESC, job_id DESC LIMIT $1) AS page
        ) AS measured WHERE bytes <= $2 OR place = 1 ORDER BY place`,
-      parameters,
+      conditions.parameters,
     );
     const page = rows.slice(0, size);
     const last = page.at(-1);
     const more = last !== undefined && Number(last['found']) > page.length;
     return {
       jobs: page.map((row) => toVersioned(row).record.job),
-      next: more ? { createTime: last['created'] as string, jobId: last['job_id'] as string } : null,
+      next: more ? { time: last['created'] as string, id: last['job_id'] as string } : null,
     };
   }
 

@@ -12,7 +12,7 @@ import { callerName } from '@sortie/common/identity/caller';
 import type { Identity } from '@sortie/common/identity/identity';
 import type { Logger } from '@sortie/common/log';
 import { checkText } from '@sortie/common/text';
-import { readPageToken, writePageToken } from './page-token.js';
+import { readPageToken, writePageToken } from '../page-token.js';
 import type { AuditFilter, AuditStore } from './store.js';
 
 const maxEvents = 100;
@@ -73,8 +73,10 @@ export function newAuditServer({ store, identity, log }: AuditServerParts): Audi
       const filter = filterOf(request);
       if (request.pageSize < 0) throw SortieError.field('page_size', 'must not be negative');
       const size = Math.min(request.pageSize === 0 ? defaultPageSize : request.pageSize, maxPageSize);
-      const { events, next } = await store.list(filter, size, readPageToken(request.pageToken, filter));
-      return { events, nextPageToken: next ? writePageToken(next, filter) : '' };
+      const { user, action, resource, after, before } = filter;
+      const pagesOf = [user, action, resource, after, before];
+      const { events, next } = await store.list(filter, size, readPageToken(request.pageToken, pagesOf, isUuid));
+      return { events, nextPageToken: writePageToken(next, pagesOf) };
     }),
   };
 }

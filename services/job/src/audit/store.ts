@@ -1,6 +1,8 @@
 // The audit log in SQL: events are added and read, nothing else.
 import type { Database } from '@sortie/common/database';
 import { Action, AuditEvent } from '@sortie/common/gen/sortie/audit/v1/audit';
+import { Conditions } from '../conditions.js';
+import type { Cursor } from '../page-token.js';
 
 export interface AuditFilter {
   user: string;
@@ -8,13 +10,6 @@ export interface AuditFilter {
   resource: string;
   after: Date | undefined;
   before: Date | undefined;
-}
-
-/** Where a page ended. */
-export interface AuditCursor {
-  /** As PostgreSQL writes it. */
-  time: string;
-  eventId: string;
 }
 
 export class AuditStore {
@@ -36,34 +31,28 @@ export class AuditStore {
   async list(
     filter: AuditFilter,
     size: number,
-    from: AuditCursor | null,
-  ): Promise<{ events: AuditEvent[]; next: AuditCursor | null }> {
-    const parameters: unknown[] = [size + 1];
-    const conditions: string[] = [];
-    const where = (condition: (place: string) => string, value: unknown): void => {
-      parameters.push(value);
-      conditions.push(condition(`$${parameters.length}`));
-    };
-    if (filter.user !== '') where((place) => `username = ${place}`, filter.user);
-    if (filter.action !== Action.ACTION_UNSPECIFIED) where((place) => `action = ${place}::smallint`, filter.action);
-    if (filter.resource !== '') where((place) => `resource = ${place}`, filter.resource);
-    if (filter.after) where((place) => `time >= ${place}`, filter.after);
-    if (filter.before) where((place) => `time < ${place}`, filter.before);
-    if (from) {
-      parameters.push(from.time, from.eventId);
-      conditions.push(`(time, event_id) < ($${parameters.length - 1}::timestamptz, $${parameters.length}::uuid)`);
-    }
+    from: Cursor | null,
+  ): Promise<{ events: AuditEvent[]; next: Cursor | null }> {
+    const conditions = new Conditions([size + 1]);
+    const { user, action, resource, after, before } = filter;
+    if (user !== '') conditions.and((place) => `username = ${place}`, user);
+    if (action !== Action.ACTION_UNSPECIFIED) conditions.and((place) => `action = ${place}::smallint`, action);
+    if (resource !== '') conditions.and((place) => `resource = ${place}`, resource);
+    if (after) conditions.and((place) => `time >= ${place}`, after);
+    if (before) conditions.and((place) => `time < ${place}`, before);
+    if (from)
+      conditions.and((time, id) => `(time, event_id) < (${time}::timestamptz, ${id}::uuid)`, from.time, from.id);
     const rows = await this.database.query(
       `SELECT event_id::text AS event_id, time::text AS told, document FROM audit_events
-       ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
+       ${conditions.where}
        ORDER BY time DESC, event_id DESC LIMIT $1`,
-      parameters,
+      conditions.parameters,
     );
     const page = rows.slice(0, size);
     const last = page.at(-1);
     return {
       events: page.map((row) => AuditEvent.fromJSON(row['document'])),
-      next: last && rows.length > size ? { time: last['told'] as string, eventId: last['event_id'] as string } : null,
+      next: last && rows.length > size ? { time: last['told'] as string, id: last['event_id'] as string } : null,
     };
   }
 }
