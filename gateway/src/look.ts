@@ -11,14 +11,20 @@ import { parameter, parametersOf } from './parameters.js';
 import { networkOf } from './sign-in/limits.js';
 import type { Bearer } from './sessions/sessions.js';
 
+/** Each request is asked several times who makes it. */
+const lookers = new WeakMap<FastifyRequest, Bearer | null>();
+
 /**
  * Null for a visitor. A cookie that does not hold any more counts as none; throws 498 for any other token that does not, 429 for
  * who asks too often.
  */
 export function lookerOf(request: FastifyRequest, context: Context): Bearer | null {
+  const known = lookers.get(request);
+  if (known !== undefined) return known;
   const token = tokenInHeader(request) || parameter(parametersOf(request), 'token');
   const user = token === '' ? signedIn(request, context) : userOf(request, context, token);
   context.rates.take(user?.username ?? `a visitor at ${networkOf(request.ip)}`, request);
+  lookers.set(request, user);
   return user;
 }
 

@@ -1,16 +1,12 @@
 // What the gateway's users do, for the audit log: who, and from where.
 import type { FastifyRequest } from 'fastify';
 import type { Audit } from '@sortie/common/audit/audit';
+import { layerResource } from '@sortie/common/audit/resource';
 import { readsMs, refusalsMs, Seldom } from '@sortie/common/audit/seldom';
 import { Action, Result } from '@sortie/common/gen/sortie/audit/v1/audit';
 import { networkOf } from './sign-in/limits.js';
 
 type From = Pick<FastifyRequest, 'ip' | 'url'>;
-
-/** Names are not told apart by case. */
-export const serviceResource = (serviceName: string): string => serviceName.toLowerCase();
-export const layerResource = (serviceName: string, layerId: number): string =>
-  `${serviceName.toLowerCase()}/${layerId}`;
 
 export class Trail {
   private readonly reads = new Seldom(readsMs);

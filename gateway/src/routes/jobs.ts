@@ -43,7 +43,7 @@ export function jobRoutes(app: FastifyInstance, context: Context): void {
       const page = formatOf(parameters) === 'html';
       const user = userOf(request, context);
       const job = await visible(request.params.jobId, user);
-      const workers = page && user.role === 'administrator' ? await jobs.workers() : null;
+      const workers = page && user.role === 'administrator' ? await jobs.workers().catch(() => null) : null;
       const document = jobDocument(job, page || flag(parameters, 'details'));
       const layer = job.results
         ? `${root}/rest/services/${job.results.serviceName}/VideoServer/${job.results.layerId}${tokenQuery(request)}`

@@ -17,7 +17,7 @@ import { html } from '../pages/html.js';
 import { sharingForm } from '../pages/sharing.js';
 import { jsonParameter, parameter, parametersOf, requiredParameter, type Parameters } from '../parameters.js';
 import { respond, tokenQuery } from '../respond.js';
-import { layerResource, serviceResource } from '../trail.js';
+import { layerResource, serviceResource } from '@sortie/common/audit/resource';
 
 const both: ('GET' | 'POST')[] = ['GET', 'POST'];
 const defaultNum = 100;

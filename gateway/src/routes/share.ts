@@ -9,7 +9,7 @@ import type { Context } from '../context.js';
 import { layerIdOf } from '../layer-id.js';
 import { formatOf, parametersOf } from '../parameters.js';
 import { respond, sendError, tokenQuery } from '../respond.js';
-import { layerResource, serviceResource } from '../trail.js';
+import { layerResource, serviceResource } from '@sortie/common/audit/resource';
 
 interface SharePath {
   Params: { service: string; layer?: string };

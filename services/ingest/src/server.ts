@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Audit } from '@sortie/common/audit/audit';
 import { callEvent, type OutsideCall } from '@sortie/common/audit/call-event';
+import { layerResource, serviceResource } from '@sortie/common/audit/resource';
 import { readsMs, Seldom } from '@sortie/common/audit/seldom';
 import { SortieError } from '@sortie/common/errors';
 import { Action } from '@sortie/common/gen/sortie/audit/v1/audit';
@@ -65,7 +66,6 @@ export function newIngestServer({
     const noted = callEvent(identity, call, action, resource, owner, detail);
     if (noted && (action !== Action.ACTION_READ || reads.first(noted.caller ?? '', resource))) audit.note(noted);
   };
-  const layerResource = (serviceName: string, layerId: number): string => `${serviceName.toLowerCase()}/${layerId}`;
 
   return {
     uploadFile: clientStream(log, async (messages, _signal, call) => {
@@ -94,7 +94,7 @@ export function newIngestServer({
       checkSharing(sharing);
       const service = await catalogue.createService(serviceName, owner, description, serviceSharing(sharing));
       log.info({ service: serviceName, owner, sharing: service.sharing }, 'service created');
-      noteDone(call, Action.ACTION_CREATE_SERVICE, serviceName.toLowerCase(), owner);
+      noteDone(call, Action.ACTION_CREATE_SERVICE, serviceResource(serviceName), owner);
       return { service };
     }),
 
@@ -107,7 +107,7 @@ export function newIngestServer({
       if (!owns(viewer, owner)) throw notYours(`Service ${serviceName}`);
       const changed = await shares.setService(serviceName, serviceSharing(service.sharing));
       log.info({ service: serviceName, sharing: changed.sharing }, 'service shared');
-      noteDone(call, Action.ACTION_SHARE, serviceName.toLowerCase(), owner, sharingToJSON(changed.sharing));
+      noteDone(call, Action.ACTION_SHARE, serviceResource(serviceName), owner, sharingToJSON(changed.sharing));
       return { service: changed };
     }),
 

@@ -68,6 +68,27 @@ it('uploads and layers count for their owner, whoever stored them, until they ar
   assert.is(await usage.of('ana'), 807);
 });
 
+it('an upload that is stored in the middle of a look stays counted, and a storage that was away is asked again', async (context) => {
+  const { storage, catalogue } = context;
+  await upload(context, 'ana', 100);
+  let away = true;
+  let beside: File | null = null;
+  const usage: Usage = new Usage(
+    {
+      children: async (prefix) => {
+        if (away) throw new SortieError('STORAGE_FAILED', 'away');
+        const names = await storage.children(prefix);
+        if (prefix === 'uploads') usage.note((beside ??= await upload(context, 'ana', 7)));
+        return names;
+      },
+    },
+    catalogue,
+  );
+  assert.is((await refusal(usage.of('ana'))).code, 'STORAGE_FAILED');
+  away = false;
+  assert.is(await usage.of('ana'), 107);
+});
+
 it('uploads that come in count together', async (context) => {
   const { storage, catalogue } = context;
   await upload(context, 'ana', 600);

@@ -28,7 +28,14 @@ export class Usage {
 
   /** Bytes of one user. The first look is waited for. */
   async of(owner: string): Promise<number> {
-    await (this.first ??= this.look());
+    this.first ??= this.look();
+    try {
+      await this.first;
+    } catch (error) {
+      // A storage that was away is asked again.
+      this.first = null;
+      throw error;
+    }
     return this.sums.get(owner) ?? 0;
   }
 
@@ -43,7 +50,16 @@ export class Usage {
     this.sums.set(part.owner, (this.sums.get(part.owner) ?? 0) + part.sizeBytes);
   }
 
+  private remove(name: string): void {
+    const part = this.parts.get(name);
+    if (!part) return;
+    this.parts.delete(name);
+    this.sums.set(part.owner, (this.sums.get(part.owner) ?? 0) - part.sizeBytes);
+  }
+
   async look(): Promise<void> {
+    // What is noted while the names are read is not among them, and stays.
+    const before = [...this.parts.keys()];
     const there = new Set<string>();
     for await (const [name, read] of this.found()) {
       there.add(name);
@@ -51,11 +67,7 @@ export class Usage {
       const part = await read();
       if (part) this.set(name, part);
     }
-    for (const [name, { owner, sizeBytes }] of this.parts) {
-      if (there.has(name)) continue;
-      this.parts.delete(name);
-      this.sums.set(owner, (this.sums.get(owner) ?? 0) - sizeBytes);
-    }
+    for (const name of before) if (!there.has(name)) this.remove(name);
   }
 
   private async *found(): AsyncGenerator<Found, void, undefined> {

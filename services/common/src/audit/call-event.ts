@@ -8,6 +8,9 @@ export interface OutsideCall extends Incoming {
   getPeer(): string;
 }
 
+/** Of a peer as gRPC tells it, without the port, which is another one each time. */
+export const addressOf = (peer: string): string => peer.replace(/:\d+$/, '');
+
 /** Null for a call of a program of Sortie. `owner`: for whom an operator acts. */
 export function callEvent(
   identity: Pick<Identity, 'callerOf'>,
@@ -20,6 +23,6 @@ export function callEvent(
   const caller = identity.callerOf(call);
   if (caller?.kind !== 'client' && caller?.kind !== 'operator') return null;
   const user = caller.kind === 'client' ? caller.user : owner;
-  const address = call.getPeer().replace(/:\d+$/, '');
+  const address = addressOf(call.getPeer());
   return { action, result: Result.RESULT_DONE, user, address, caller: callerName(caller), resource, detail };
 }

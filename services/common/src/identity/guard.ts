@@ -4,6 +4,7 @@ import { SortieError, toGrpc } from '../errors.js';
 import type { Logger } from '../log.js';
 import { mayCall } from './access.js';
 import { Action, Result } from '../gen/sortie/audit/v1/audit.js';
+import { addressOf } from '../audit/call-event.js';
 import type { Audit } from '../audit/audit.js';
 import { refusalsMs, Seldom } from '../audit/seldom.js';
 import { callerName, type Caller } from './caller.js';
@@ -11,15 +12,12 @@ import type { Identity } from './identity.js';
 
 const refusals: readonly (status | undefined)[] = [status.PERMISSION_DENIED, status.UNAUTHENTICATED];
 
-/** Without the port, which is another one each time. */
-const hostOf = (peer: string): string => peer.replace(/:\d+$/, '');
-
 export function guard(identity: Pick<Identity, 'callerOf'>, log: Logger, audit: Audit): ServerInterceptor {
   const seldom = new Seldom(refusalsMs);
   /** Refusals of the gateway's users are noted there, where their addresses are known. */
   const noteRefusal = (path: string, caller: Caller | null, peer: string, detail: string): void => {
     const name = caller ? callerName(caller) : '';
-    const address = hostOf(peer);
+    const address = addressOf(peer);
     if (!seldom.first(address, name, path)) return;
     const user = caller?.kind === 'client' ? caller.user : '';
     audit.note({ action: Action.ACTION_REQUEST, result: Result.RESULT_REFUSED, user, address, caller: name, resource: path, detail }); // prettier-ignore

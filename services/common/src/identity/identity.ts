@@ -20,6 +20,8 @@ import {
   type ChannelCredentials,
   type Interceptor,
 } from '@grpc/grpc-js';
+// lru-cache: bounded, and lets go of what is old, which Map is not.
+import { LRUCache } from 'lru-cache';
 import { SortieError } from '../errors.js';
 import { callerOfCertificate, readCaller, type Caller } from './caller.js';
 import { speakerOf, viewerOf, type Speaker, type Viewer } from './speaker.js';
@@ -57,6 +59,8 @@ const scheme = 'Sortie ';
 const statementKey = 'sortie-user';
 /** A certificate is renewed days before its end. */
 const lookMs = 10_000;
+/** A quarter of what a statement lives. */
+const wordMs = 30_000;
 
 /** The key of one caller, by the key of all. */
 export const deriveKey = (master: Buffer, name: string): Buffer =>
@@ -112,9 +116,18 @@ export function openIdentity(directory: string, refreshMs = lookMs): Identity {
 
   const stated = (text: string): Statement | null => readStatement(text, publicKeys?.() ?? [], Date.now());
 
+  /** A player reads a segment each second or so: the word for its user is signed once in a while. */
+  const words = new LRUCache<string, { key: Buffer; text: string }>({ max: 1_000, ttl: wordMs });
+
   function statementFor(user: Statement): string {
     if (!statement) throw new Error(`${directory} holds no statement.key: nobody would believe who the user is.`);
-    return writeStatement(user, statement(), Date.now());
+    const key = statement();
+    const who = JSON.stringify([user.username, user.administrator]);
+    const known = words.get(who);
+    if (known?.key === key) return known.text;
+    const text = writeStatement(user, key, Date.now());
+    words.set(who, { key, text });
+    return text;
   }
 
   const provider = (): experimental.FileWatcherCertificateProvider =>

@@ -256,7 +256,7 @@ async function take(
 const isLost = (signal: AbortSignal): boolean =>
   signal.reason instanceof SortieError && signal.reason.code === 'LEASE_LOST';
 
-/** setTimeout takes no more than 31 bits of milliseconds: 24 days. */
+/** setTimeout takes no more than 31 bits of milliseconds, 24 days: a longer limit is none. */
 const longestTimer = 2 ** 31 - 1;
 
 const tooLong = (seconds: number): SortieError =>
@@ -279,7 +279,8 @@ async function carryOut(
   });
   const signal = AbortSignal.any([ending.signal, handingBack]);
   const { seconds } = settings.run.budget;
-  const limit = setTimeout(() => ending.abort(tooLong(seconds)), Math.min(seconds * 1000, longestTimer));
+  const limit =
+    seconds * 1000 > longestTimer ? undefined : setTimeout(() => ending.abort(tooLong(seconds)), seconds * 1000);
   let directory: string | null = null;
   log.info('attempt begins');
   try {
