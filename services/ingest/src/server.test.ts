@@ -14,8 +14,14 @@ import {
   type ReadLayerFileResponse,
 } from '@sortie/common/gen/sortie/ingest/v1/ingest';
 import { newJobId } from '@sortie/common/ids';
-import { Job, Priority, JobServiceService, type JobServiceServer } from '@sortie/common/gen/sortie/job/v1/job';
-import { call, newServer, startServer, unary, type RunningServer } from '@sortie/common/grpc';
+import {
+  Job,
+  Priority,
+  type CreateJobResponse,
+  JobServiceService,
+  type JobServiceServer,
+} from '@sortie/common/gen/sortie/job/v1/job';
+import { call, connect, newServer, startServer, unary, type RunningServer } from '@sortie/common/grpc';
 import { newLogger } from '@sortie/common/log';
 import { clientOfAll, identity } from '@sortie/common/testing/identities';
 import { newVitals } from '@sortie/common/vitals';
@@ -29,7 +35,9 @@ interface Context {
   directory: string;
   storage: Storage;
   jobs: RunningServer;
-  created: { requestId: string; layerId: number }[];
+  created: { requestId: string; layerId: number; priority: Priority }[];
+  /** Owners who have as many jobs waiting as one may. */
+  full: Set<string>;
   api: IngestApi;
   client: IngestServiceClient;
 }
@@ -39,14 +47,17 @@ const maxUploadBytes = 300 * 1024 * 1024;
 const it = suite<Context>('ingest API');
 
 /** The Job service itself is tested beside its own sources; here only its answer to CreateJob matters. */
-function jobService(created: Context['created']): Partial<JobServiceServer> {
+function jobService({ created, full }: Pick<Context, 'created' | 'full'>): Partial<JobServiceServer> {
   const byRequest = new Map<string, string>();
   return {
-    createJob: unary(log, ({ requestId, inputs }) => {
+    createJob: unary(log, async ({ requestId, inputs, owner, priority, validateOnly }): Promise<CreateJobResponse> => {
+      await Promise.resolve();
+      if (full.has(owner)) throw new SortieError('LIMIT_REACHED', 'Too many jobs wait.', { retryAfterSeconds: 60 });
+      if (validateOnly) return { job: undefined };
       const jobId = byRequest.get(requestId) ?? newJobId();
       if (requestId !== '') byRequest.set(requestId, jobId);
-      created.push({ requestId, layerId: inputs?.layerId ?? -1 });
-      return Promise.resolve({ job: Job.fromJSON({ jobId }) });
+      created.push({ requestId, layerId: inputs?.layerId ?? -1, priority });
+      return { job: Job.fromJSON({ jobId }) };
     }),
   };
 }
@@ -55,9 +66,10 @@ it.before(async (context) => {
   context.directory = await mkdtemp(join(tmpdir(), 'sortie-ingest-'));
   context.storage = await openStorage(context.directory);
   context.created = [];
+  context.full = new Set();
   const vitals = newVitals();
   const server = newServer(vitals, identity('job'), log);
-  server.addService(JobServiceService, jobService(context.created) as JobServiceServer);
+  server.addService(JobServiceService, jobService(context) as JobServiceServer);
   context.jobs = await startServer(server, 'sortie.job.v1.JobService', '127.0.0.1:0', vitals, identity('job'));
   context.api = await startIngestApi(
     {
@@ -197,6 +209,67 @@ const layer = (serviceName: string, fileIds: string[], over: Partial<AddLayerReq
   priority: Priority.PRIORITY_UNSPECIFIED,
   sharing: Sharing.SHARING_UNSPECIFIED,
   ...over,
+});
+
+it('a layer is shared as it was asked for, from the beginning, and a repeated request changes nothing', async (context) => {
+  const { client, storage } = context;
+  const serviceName = `S${randomBytes(4).toString('hex')}`;
+  await call(client.createService.bind(client), {
+    serviceName,
+    owner: 'ana',
+    description: '',
+    sharing: Sharing.SHARING_PUBLIC,
+  });
+  const { fileId } = await upload(context, 'a.ts', [Buffer.alloc(188, 0x47)]);
+  const asked = layer(serviceName, [fileId], { requestId: randomUUID(), sharing: Sharing.SHARING_PRIVATE });
+  const { layerId } = await call(client.addLayer.bind(client), asked);
+  const path = `services/${serviceName.toLowerCase()}/sharing/${layerId}.json`;
+  assert.is((await storage.get(path))?.toString(), '{"sharing":"SHARING_PRIVATE"}');
+  await storage.put(path, '{"sharing":"SHARING_ORGANIZATION"}');
+  await call(client.addLayer.bind(client), asked);
+  assert.is((await storage.get(path))?.toString(), '{"sharing":"SHARING_ORGANIZATION"}');
+});
+
+it('a job that would not be taken uses up no number: the next one gets it', async (context) => {
+  const { client, full, storage } = context;
+  const serviceName = `S${randomBytes(4).toString('hex')}`;
+  await call(client.createService.bind(client), {
+    serviceName,
+    owner: 'ana',
+    description: '',
+    sharing: Sharing.SHARING_PRIVATE,
+  });
+  const { fileId } = await upload(context, 'a.ts', [Buffer.alloc(188, 0x47)]);
+  const asked = layer(serviceName, [fileId]);
+  full.add('ana');
+  for (let times = 0; times < 3; times++) await refused('LIMIT_REACHED', call(client.addLayer.bind(client), asked));
+  assert.equal(await storage.children(`services/${serviceName.toLowerCase()}/layers`), []);
+  full.delete('ana');
+  assert.is((await call(client.addLayer.bind(client), asked)).layerId, 0);
+});
+
+it('a priority goes with the job; high is for administrators', async (context) => {
+  const { client, created, api } = context;
+  const serviceName = `S${randomBytes(4).toString('hex')}`;
+  await call(client.createService.bind(client), {
+    serviceName,
+    owner: 'ana',
+    description: '',
+    sharing: Sharing.SHARING_PRIVATE,
+  });
+  const { fileId } = await upload(context, 'a.ts', [Buffer.alloc(188, 0x47)]);
+  const high = layer(serviceName, [fileId], { priority: Priority.PRIORITY_HIGH });
+  await call(client.addLayer.bind(client), high);
+  assert.is(created.at(-1)?.priority, Priority.PRIORITY_HIGH);
+  const gateway = connect(IngestServiceClient, `127.0.0.1:${api.port}`, identity('gateway'));
+  try {
+    const speaking = identity('gateway').speakFor({ username: 'ana', administrator: false });
+    await refused('PERMISSION_DENIED', call(gateway.addLayer.bind(gateway), high, { speaking }));
+    await call(gateway.addLayer.bind(gateway), { ...high, priority: Priority.PRIORITY_LOW }, { speaking });
+  } finally {
+    gateway.close();
+  }
+  assert.is(created.at(-1)?.priority, Priority.PRIORITY_LOW);
 });
 
 it('layer numbers count up, also when many ask at once, and a repeated request gets the same', async (context) => {
