@@ -2,6 +2,8 @@
 // them. What a token says of its user is looked up at each use, see sessions/sessions.ts.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { roles, type Role } from '@sortie/common/users';
+// lru-cache: bounded, which Map is not.
+import { LRUCache } from 'lru-cache';
 
 export const defaultMinutes = 60;
 
@@ -54,16 +56,23 @@ export function checkKeys(keys: readonly Buffer[]): readonly Buffer[] {
 
 const signatureOf = (text: string, key: Buffer): string => createHmac('sha256', key).update(text).digest('base64url');
 
-/** Compares the text of signatures: of base64url, several texts stand for the same bytes (RFC 4648 section 3.5). */
-function isSigned(text: string, signature: string, keys: readonly Buffer[]): boolean {
-  const given = Buffer.from(signature);
-  return keys.some((key) => {
-    const expected = Buffer.from(signatureOf(text, key));
-    return given.length === expected.length && timingSafeEqual(given, expected);
-  });
+const isSame = (given: Buffer, expected: Buffer): boolean =>
+  given.length === expected.length && timingSafeEqual(given, expected);
+
+/** A token whose signature was found right. */
+interface Verified {
+  /** Those that it was verified by: others have to do it again. */
+  keys: readonly Buffer[];
+  signature: Buffer;
+  payload: Partial<Payload>;
 }
 
+const remembered = 10_000;
+
 export class Tokens {
+  /** By their text. A client shows the same token with each request; what changes, its time and its user, is looked at each time. */
+  private readonly verified = new LRUCache<string, Verified>({ max: remembered });
+
   constructor(private readonly keys: Keys) {
     checkKeys(keys());
   }
@@ -76,11 +85,24 @@ export class Tokens {
     return `${text}.${signatureOf(text, newest)}`;
   }
 
+  /** Compares the text of signatures: of base64url, several texts stand for the same bytes (RFC 4648 section 3.5). */
+  private payloadOf(text: string, signature: string): Partial<Payload> | null {
+    const keys = this.keys();
+    const given = Buffer.from(signature);
+    const known = this.verified.get(text);
+    if (known?.keys === keys) return isSame(given, known.signature) ? known.payload : null;
+    if (!keys.some((key) => isSame(given, Buffer.from(signatureOf(text, key))))) return null;
+    const payload = JSON.parse(Buffer.from(text, 'base64url').toString()) as Partial<Payload>;
+    this.verified.set(text, { keys, signature: given, payload });
+    return payload;
+  }
+
   /** Null when forged, expired, or shown by somebody whom it was not given to. */
   check(token: string, presented: Presented, now: number): Claims | null {
     const [text = '', signature = '', rest] = token.length <= maxLength ? token.split('.') : [];
-    if (rest !== undefined || !isSigned(text, signature, this.keys())) return null;
-    const { u, g, r, i, x, b } = JSON.parse(Buffer.from(text, 'base64url').toString()) as Partial<Payload>;
+    const payload = rest === undefined ? this.payloadOf(text, signature) : null;
+    if (!payload) return null;
+    const { u, g, r, i, x, b } = payload;
     // Tokens of earlier versions do not say when they were issued: whoever has one signs in again.
     if (u === undefined || g === undefined || i === undefined || x === undefined || b === undefined) return null;
     if (x <= now || (r !== undefined && !roles.includes(r))) return null;
